@@ -1,0 +1,1 @@
+"""The agent at the meter: reads it, closes slots, signs, keeps, delivers."""
