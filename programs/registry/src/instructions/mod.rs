@@ -1,0 +1,32 @@
+//! One file for each instruction: its accounts, what they must fulfil, what it does.
+pub mod assign_meter;
+pub mod initialize_registry;
+pub mod reassign_meter;
+pub mod rebase_meter;
+pub mod register_user;
+pub mod replace_meter;
+pub mod rotate_meter_key;
+pub mod set_authority;
+pub mod set_meter_limits;
+pub mod set_meter_status;
+pub mod set_user_status;
+pub mod unassign_meter;
+pub mod update_user;
+pub mod verify_meter;
+pub mod verify_user;
+
+pub use assign_meter::*;
+pub use initialize_registry::*;
+pub use reassign_meter::*;
+pub use rebase_meter::*;
+pub use register_user::*;
+pub use replace_meter::*;
+pub use rotate_meter_key::*;
+pub use set_authority::*;
+pub use set_meter_limits::*;
+pub use set_meter_status::*;
+pub use set_user_status::*;
+pub use unassign_meter::*;
+pub use update_user::*;
+pub use verify_meter::*;
+pub use verify_user::*;
