@@ -1,0 +1,120 @@
+"""Void, halt and mismatch (threats.md T15): whatever goes wrong in matching, everybody gets out."""
+
+import pytest
+from solders.instruction import Instruction
+from solders.pubkey import Pubkey
+from tests.attacks.trading.conftest import Refused
+from tests.attacks.trading.test_epoch import clear_as, trade
+from tests.trading.ground import Ground
+from tests.trading.rows import (
+    BASE,
+    IDLE,
+    LOT,
+    MATCHING,
+    SELL,
+    Trader,
+    value,
+)
+
+from meterchain.embedded import START
+from meterchain.units import SLOT_S, UnixTime
+
+DAY = 86_400
+VOID, MISMATCH = 1, 2
+
+
+def voiding(ground: Ground, by: Pubkey, book: Pubkey | None = None) -> Instruction:
+    return ground.ix("void_epoch", {"caller": by, "book": book or ground.settling_book()})
+
+
+def test_void_is_the_authoritys_and_for_matching_only(
+    ground: Ground, anna: Trader, ben: Trader, refused: Refused
+) -> None:
+    own = ground.authority.pubkey()
+    assert refused(voiding(ground, own)) == "WrongPhase"
+    trade(ground, anna, ben)
+    assert refused(voiding(ground, own)) == "WrongPhase"
+    ground.clear()
+    assert refused(voiding(ground, anna.wallet), by=anna.key) == "Unauthorized"
+    assert refused(voiding(ground, own, ground.books[1])) == "WrongPhase"
+    ground.send(ground.matching())
+    assert refused(voiding(ground, own)) == "WrongPhase", "what is being settled cannot be taken back"
+
+
+@pytest.mark.parametrize("matched", [0, 1, 4])
+def test_after_void_every_order_is_released_exactly(ground: Ground, anna: Trader, ben: Trader, matched: int) -> None:
+    trade(ground, anna, ben)
+    ground.clear()
+    ground.send(ground.matching(matched))
+    ground.send(voiding(ground, ground.authority.pubkey()))
+    receipt = ground.send(ground.settling())
+    assert [event.name for event in ground.events(receipt)] == ["EpochSettled"], "no fill is announced"
+    (entry,) = ground.entries()
+    assert (entry.flags, entry.price, entry.volume_lots, entry.fills, entry.fee) == (VOID, 0, 0, 0, 0)
+    assert entry.fills_digest == bytes(32)
+    assert (ground.seat(anna).base_free, ground.seat(anna).base_locked) == (300 * LOT, 0)
+    assert (ground.seat(ben).quote_free, ground.seat(ben).quote_locked) == (100 * (value(10) + value(15)), 0)
+    assert ground.fetch_market()["last_price"] == 0
+
+
+def halt(ground: Ground, anna: Trader, ben: Trader) -> None:
+    """A level that disagrees with its orders, which no transaction can bring about."""
+    trade(ground, anna, ben)
+    levels = ground.book(ground.books[0])["ask_lots"]
+    levels[10] += 1
+    ground.patch(ground.books[0], "Book", ask_lots=levels)
+    ground.clear()
+    receipt = ground.send(ground.matching())
+    assert [event.name for event in ground.events(receipt)] == ["MarketHalted"]
+
+
+def test_a_halted_market_lets_everybody_out(ground: Ground, anna: Trader, ben: Trader, refused: Refused) -> None:
+    halt(ground, anna, ben)
+    market = ground.fetch_market()
+    assert (market["halted"], market["halted_at"], ground.state(ground.books[0])) == (1, START + SLOT_S, MATCHING)
+    assert refused(ground.order(anna, SELL, 100, 10), by=anna.key) == "Halted"
+    assert refused(ground.matching()) == "Halted"
+    assert refused(ground.settling()) == "Halted"
+    assert clear_as(ground) == "Halted"
+    ground.send(ground.moving("deposit", anna, BASE, 5), by=anna.key)
+    ground.send(ground.moving("withdraw", anna, BASE, 5), by=anna.key)
+    ground.send(ground.paying(anna, ben))
+    stranger = voiding(ground, ben.wallet)
+    ground.chain.set_unix_time(UnixTime(START + SLOT_S + DAY - 1))
+    assert refused(stranger, by=ben.key) == "Unauthorized"
+    ground.chain.set_unix_time(UnixTime(START + SLOT_S + DAY))
+    ground.send(stranger, by=ben.key)
+    ground.send(ground.settling())
+    assert (ground.fetch_market()["halted"], ground.state(ground.books[0])) == (0, IDLE)
+    assert ground.seat(anna).base_free == 300 * LOT
+    ground.place(anna, SELL, 100, 10)
+
+
+def test_the_authority_releases_a_halted_market_at_once(ground: Ground, anna: Trader, ben: Trader) -> None:
+    halt(ground, anna, ben)
+    ground.send(voiding(ground, ground.authority.pubkey()), ground.settling())
+    assert (ground.fetch_market()["halted"], ground.entries()[0].flags) == (0, VOID)
+
+
+def test_a_lock_that_is_short_is_told_and_the_epoch_ends_all_the_same(
+    ground: Ground, anna: Trader, ben: Trader
+) -> None:
+    trade(ground, anna, ben)
+    ground.clear()
+    ground.send(ground.matching())
+    short(ground, ben, quote_locked=7)
+    events = ground.events(ground.send(ground.settling()))
+    assert "LedgerMismatch" in [event.name for event in events]
+    assert (ground.entries()[0].flags, ground.state(ground.books[0])) == (MISMATCH, IDLE)
+    assert (ground.seat(ben).quote_locked, ground.seat(anna).base_locked) == (0, 0)
+
+
+def short(ground: Ground, trader: Trader, *, quote_locked: int) -> None:
+    """Takes a lock away, which no transaction can."""
+    start, size = (int(ground.built["trading"].constants[name]) for name in ("SEATS_ROWS_AT", "SEATS_ROW"))
+    (info,) = ground.chain.accounts([ground.seats])
+    assert info is not None
+    data = bytearray(info.data)
+    at = start + trader.seat * size + 56
+    data[at : at + 8] = quote_locked.to_bytes(8, "little")
+    ground.chain.set_account(ground.seats, owner=info.owner, data=bytes(data))
