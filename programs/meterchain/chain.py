@@ -59,7 +59,7 @@ class ChainError(Exception):
 
 
 class ChainUnreachable(ChainError):
-    """No answer (port closed, time-out, 5xx): nothing is known about the transaction.  Look at the accounts, then retry."""
+    """No answer (port closed, time-out, 5xx): nothing is known about the transaction.  Look at the accounts, retry."""
 
 
 class BlockhashExpired(ChainError):
@@ -70,12 +70,16 @@ class BadTransaction(ChainError):
     """Refused before execution: too large, bad signature, unknown payer, no funds for the fee."""
 
 
+class AlreadyProcessed(BadTransaction):
+    """The very same bytes have landed before under this blockhash: nothing was done now.  Salt it, look at accounts."""
+
+
 @dataclass
 class TransactionFailed(ChainError):
     """A program said no.
 
-    `code` is the custom error code or None for a built-in error, `name` its name from the IDL of `program` (or Anchor's,
-    or the runtime's own word, e.g. "InsufficientFundsForRent"), `index` the top-level instruction.
+    `code` is the custom error code or None for a built-in error, `name` its name from the IDL of `program` (or
+    Anchor's, or the runtime's own word, e.g. "InsufficientFundsForRent"), `index` the top-level instruction.
     """
 
     name: str
@@ -112,7 +116,7 @@ class Chain(Protocol):
     ) -> Receipt:
         """Build, sign, send and confirm.  The first signer pays.
 
-        Raises TransactionFailed, BlockhashExpired, BadTransaction, ChainUnreachable.
+        Raises TransactionFailed, BlockhashExpired, BadTransaction (AlreadyProcessed among them), ChainUnreachable.
         """
 
     def simulate(
@@ -122,7 +126,10 @@ class Chain(Protocol):
         *,
         lookup_tables: Sequence[AddressLookupTableAccount] = (),
     ) -> Receipt:
-        """Run without signatures and without effect; raises as `send` does.  Views (get_status, verify_*) use it."""
+        """Run without signatures and without effect; raises as `send` does.  Views (get_status, verify_*) use it.
+
+        Not every cluster tells signature, fee and inner instructions here.
+        """
 
     def accounts(
         self, addresses: Sequence[Pubkey], *, commitment: Commitment = "confirmed"
@@ -134,6 +141,9 @@ class Chain(Protocol):
 
     def clock(self) -> ChainClock:
         """The Clock sysvar."""
+
+    def wait_past(self, slot: int) -> None:
+        """Return when the chain has left `slot` behind (a program runs from the slot after its deployment)."""
 
     def genesis_hash(self) -> bytes:
         """32 bytes that name the cluster."""

@@ -13,7 +13,7 @@ Layout GMR1, little-endian (programs.md 4.4; the right column names the OCMF ana
      36    1 reason 'P' periodic, 'B' begin, 'E' end, 'F' final, 'X' exception          TX
      37    3 zero
      40    8 seq, from 1 per install                                        PG
-     48    8 epoch: start of the slot that this reading closes              –
+     48    8 epoch: start of the slot that this reading closes              -
      56    8 ts: when it was read                                           TM
      64    8 export register, mWh                                           RV 2.8.0
      72    8 import register, mWh                                           RV 1.8.0

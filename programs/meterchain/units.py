@@ -1,4 +1,4 @@
-"""Units and small types shared by every room.  The unit is in the name or in the type; there are no bare numbers in between.
+"""Units and small types shared by every room.  The unit is in the name or in the type, never in the reader's head.
 
 Energy registers are milliwatt-hours (mWh), GRID amounts are atoms of 1e-9 GRID, times are UTC Unix seconds.
 1 kWh = 1,000,000 mWh = 1 GRID = 1,000,000,000 atoms, so 1 mWh = 1,000 atoms (programs.md, 4.0).

@@ -1,0 +1,339 @@
+"""RpcChain: a cluster behind JSON-RPC, by solana-py's async client on an event loop of its own thread.
+
+`send` returns when the cluster shows the transaction at `commitment`, and asks for what it did.  It tells three
+things apart that must never be mixed up: the transaction failed (TransactionFailed), it can no longer land
+(BlockhashExpired: build it anew), and nothing is known (ChainUnreachable: look at the accounts first).
+
+Errors quote the host of the URL only, since paths and queries of RPC providers hold keys.
+"""
+
+import asyncio
+import ipaddress
+import struct
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from time import monotonic
+from typing import Any, Literal, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+from solana.exceptions import SolanaRpcException
+from solana.rpc.async_api import AsyncClient
+from solana.rpc.jsonrpc import JsonRpcRequest, SolanaJsonRpcError
+from solders.address_lookup_table_account import AddressLookupTableAccount
+from solders.hash import Hash
+from solders.instruction import Instruction
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+
+from meterchain import base58, programs, transactions
+from meterchain.chain import (
+    AccountInfo,
+    BadTransaction,
+    BlockhashExpired,
+    ChainClock,
+    ChainError,
+    ChainUnreachable,
+    Commitment,
+    Receipt,
+)
+from meterchain.failures import explain
+from meterchain.idl import Idl
+from meterchain.rpc_answers import Json, account, has_reached, inner_data, returned, to_base64
+from meterchain.units import Lamports, UnixTime
+
+R = TypeVar("R")
+
+_CLOCK_SYSVAR = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
+_CLOCK = struct.Struct("<QqQQq")
+_ACCOUNTS_AT_ONCE = 100
+_PREFLIGHT_FAILED = -32002
+_REFUSALS = {-32003, -32013, -32015, -32600, -32602}
+"""Signature verification, length, version, malformed request: the transaction itself is wrong."""
+_ALREADY = "already been processed"
+
+
+class RpcChain:
+    """A cluster over HTTP.  Safe to share between threads; `close` it in the end."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        commitment: Literal["confirmed", "finalized"] = "confirmed",
+        timeout_s: float = 30.0,
+        poll_s: float = 0.2,
+        confirm_s: float = 90.0,
+        idls: Mapping[Pubkey, Idl] | None = None,
+    ) -> None:
+        """`timeout_s` bounds one HTTP request, `confirm_s` the wait for a transaction; `poll_s` lies between looks.
+
+        `idls` name the errors of their programs; by default those of this package.
+        """
+        self._host = urlsplit(url).hostname or ""
+        if urlsplit(url).scheme not in ("http", "https") or not self._host:
+            raise BadTransaction("the RPC's address must look like http://127.0.0.1:8899 or https://host/path")
+        self._commitment = commitment
+        self._timeout_s, self._poll_s, self._confirm_s = timeout_s, poll_s, confirm_s
+        self._idls = programs.load().by_id if idls is None else idls
+        self._client = AsyncClient(url, timeout=timeout_s, max_transport_retries=0, http2=False)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="rpc", daemon=True)
+        self._thread.start()
+
+    @property
+    def name(self) -> str:
+        """The RPC's host."""
+        return self._host
+
+    @property
+    def is_local(self) -> bool:
+        """True if the host is this machine."""
+        if self._host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self._host).is_loopback
+        except ValueError:
+            return False
+
+    def send(
+        self,
+        instructions: Sequence[Instruction],
+        signers: Sequence[Keypair],
+        *,
+        lookup_tables: Sequence[AddressLookupTableAccount] = (),
+    ) -> Receipt:
+        """See Chain.send."""
+        latest = self._latest()
+        transaction = transactions.sign(instructions, signers, Hash.from_string(latest["blockhash"]), lookup_tables)
+        return self._land(transaction, lookup_tables, latest["lastValidBlockHeight"])
+
+    def build(
+        self,
+        instructions: Sequence[Instruction],
+        signers: Sequence[Keypair],
+        *,
+        lookup_tables: Sequence[AddressLookupTableAccount] = (),
+    ) -> VersionedTransaction:
+        """Sign for the latest blockhash without sending.  Raises BadTransaction and ChainUnreachable."""
+        return transactions.sign(instructions, signers, Hash.from_string(self._latest()["blockhash"]), lookup_tables)
+
+    def submit(
+        self, transaction: VersionedTransaction, *, lookup_tables: Sequence[AddressLookupTableAccount] = ()
+    ) -> Receipt:
+        """Send what `build` made and wait; raises as `send` does."""
+        return self._land(transaction, lookup_tables, self._latest()["lastValidBlockHeight"])  # its own is no later
+
+    def simulate(
+        self,
+        instructions: Sequence[Instruction],
+        payer: Pubkey,
+        *,
+        lookup_tables: Sequence[AddressLookupTableAccount] = (),
+    ) -> Receipt:
+        """See Chain.simulate; the data of inner instructions are not among what comes back."""
+        transaction = transactions.leave_unsigned(instructions, payer, Hash.default(), lookup_tables)
+        keys = transactions.account_keys(transaction, lookup_tables)
+        options = {
+            "encoding": "base64",
+            "sigVerify": False,
+            "replaceRecentBlockhash": True,
+            "commitment": self._commitment,
+        }
+        found = self._call("simulateTransaction", to_base64(bytes(transaction)), options)["value"]
+        logs, units = found.get("logs") or [], found.get("unitsConsumed") or 0
+        if found["err"] is not None:
+            raise explain(found["err"], logs, transactions.called_programs(transaction, keys), self._idls, units)
+        program, data = returned(found.get("returnData"))
+        fee = Lamports(found.get("fee") or 0)
+        return Receipt("", tuple(logs), units, fee, return_data=data, return_program=program)
+
+    def accounts(
+        self, addresses: Sequence[Pubkey], *, commitment: Commitment = "confirmed"
+    ) -> list[AccountInfo | None]:
+        """See Chain.accounts."""
+        options = {"encoding": "base64", "commitment": commitment}
+        found: list[AccountInfo | None] = []
+        for start in range(0, len(addresses), _ACCOUNTS_AT_ONCE):
+            asked = addresses[start : start + _ACCOUNTS_AT_ONCE]
+            values = self._call("getMultipleAccounts", [str(address) for address in asked], options)["value"]
+            if len(values) != len(asked):
+                self._nonsense("it answered for other accounts than were asked for")
+            found += [account(address, value) for address, value in zip(asked, values, strict=True)]
+        return found
+
+    def program_accounts(self, program: Pubkey, discriminator: bytes) -> dict[Pubkey, AccountInfo]:
+        """See Chain.program_accounts."""
+        filters = [{"memcmp": {"offset": 0, "bytes": base58.encode(discriminator)}}] if discriminator else []
+        options = {"encoding": "base64", "commitment": self._commitment, "filters": filters}
+        entries = self._call("getProgramAccounts", str(program), options)
+        infos = (account(Pubkey.from_string(entry["pubkey"]), entry["account"]) for entry in entries)
+        return {info.address: info for info in infos if info and info.data.startswith(discriminator)}
+
+    def clock(self) -> ChainClock:
+        """See Chain.clock."""
+        (sysvar,) = self.accounts([_CLOCK_SYSVAR])
+        if sysvar is None:
+            self._nonsense("it has no Clock sysvar")
+        slot, _, _, _, unix_s = _CLOCK.unpack_from(sysvar.data)
+        return ChainClock(slot, UnixTime(unix_s))
+
+    def wait_past(self, slot: int) -> None:
+        """See Chain.wait_past.  Raises ChainUnreachable if the cluster makes no blocks."""
+        self._wait(self._wait_past(slot))
+
+    def genesis_hash(self) -> bytes:
+        """See Chain.genesis_hash."""
+        return bytes(Hash.from_string(self._call("getGenesisHash")))
+
+    def rent_exempt(self, size: int) -> Lamports:
+        """See Chain.rent_exempt."""
+        return Lamports(self._call("getMinimumBalanceForRentExemption", size))
+
+    def airdrop(self, address: Pubkey, lamports: Lamports) -> None:
+        """See Chain.airdrop."""
+        self._wait(self._airdrop(address, lamports))
+
+    def close(self) -> None:
+        """Close the connections and end the thread; calling it twice does no harm."""
+        if self._loop.is_closed():
+            return
+        self._wait(self._client.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _latest(self) -> Json:
+        return self._call("getLatestBlockhash", {"commitment": self._commitment})["value"]
+
+    def _land(
+        self, transaction: VersionedTransaction, lookup_tables: Sequence[AddressLookupTableAccount], last_height: int
+    ) -> Receipt:
+        keys = transactions.account_keys(transaction, lookup_tables)
+        return self._wait(self._submit(transaction, keys, last_height))
+
+    def _call(self, method: str, *parameters: Json) -> Json:
+        return self._wait(self._asked(method, *parameters))
+
+    def _wait(self, work: Coroutine[Any, Any, R]) -> R:
+        if self._loop.is_closed():
+            work.close()
+            raise ChainUnreachable(f"the connection to {self._host} was closed; make a new RpcChain")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _ask(self, method: str, *parameters: Json) -> Json:
+        try:
+            return await self._client.send_rpc_request(JsonRpcRequest(method=method, params=list(parameters)), Any)
+        except SolanaRpcException as error:
+            cause = error.__cause__
+            raise ChainUnreachable(
+                f"no answer from {self._host} to {method} ({type(cause).__name__}): check the network and the address"
+            ) from error
+        except ValidationError as error:
+            raise ChainUnreachable(f"{self._host} does not speak Solana's JSON-RPC: check the RPC's address") from error
+
+    async def _submit(self, transaction: VersionedTransaction, keys: Sequence[Pubkey], last_height: int) -> Receipt:
+        signature = str(transaction.signatures[0])
+        wire = to_base64(bytes(transaction))
+        options = {"encoding": "base64", "preflightCommitment": self._commitment, "maxRetries": 0}
+        try:
+            await self._ask("sendTransaction", wire, options)
+        except SolanaJsonRpcError as error:
+            raise self._refusal(error, transaction, keys) from error
+        until = monotonic() + self._confirm_s
+        while True:
+            status = await self._status(signature)
+            if status is not None and has_reached(status, self._commitment):
+                return await self._receipt(signature, transaction, keys, until)
+            if status is None and await self._height() > last_height:
+                if await self._status(signature) is None:  # it may have landed in the last block
+                    raise BlockhashExpired("the transaction did not land in time: build it anew and send it")
+                continue
+            if monotonic() > until:
+                raise ChainUnreachable(
+                    f"{self._host} did not confirm {signature} in {self._confirm_s:.0f} s: look at the accounts"
+                )
+            await asyncio.sleep(self._poll_s)
+            if status is None:  # leaders drop transactions; the bytes are the same, so it cannot count twice
+                await self._resend(wire)
+
+    async def _resend(self, wire: str) -> None:
+        try:
+            await self._ask("sendTransaction", wire, {"encoding": "base64", "skipPreflight": True, "maxRetries": 0})
+        except (SolanaJsonRpcError, ChainUnreachable):
+            return  # the status will tell
+
+    async def _status(self, signature: str) -> Json:
+        found = await self._asked("getSignatureStatuses", [signature], {"searchTransactionHistory": True})
+        return found["value"][0]
+
+    async def _height(self) -> int:
+        """The confirmed block height: a node that lags gives less, so that nothing is called expired too early."""
+        return int(await self._asked("getBlockHeight", {"commitment": self._commitment}))
+
+    async def _receipt(
+        self, signature: str, transaction: VersionedTransaction, keys: Sequence[Pubkey], until: float
+    ) -> Receipt:
+        options = {"encoding": "base64", "commitment": self._commitment, "maxSupportedTransactionVersion": 0}
+        while (found := await self._asked("getTransaction", signature, options)) is None:
+            if monotonic() > until:
+                raise ChainUnreachable(f"{self._host} confirmed {signature} but does not show it: look at the accounts")
+            await asyncio.sleep(self._poll_s)
+        meta = found["meta"]
+        logs, units = meta.get("logMessages") or [], meta.get("computeUnitsConsumed") or 0
+        if meta["err"] is not None:
+            raise explain(meta["err"], logs, transactions.called_programs(transaction, keys), self._idls, units)
+        program, data = returned(meta.get("returnData"))
+        fee = Lamports(meta["fee"])
+        return Receipt(signature, tuple(logs), units, fee, data, program, inner_data(meta, keys))
+
+    def _refusal(
+        self, error: SolanaJsonRpcError, transaction: VersionedTransaction, keys: Sequence[Pubkey]
+    ) -> ChainError:
+        data = error.data if isinstance(error.data, Mapping) else {}
+        if _ALREADY in error.message:  # Surfnet says it in words only
+            return explain("AlreadyProcessed", (), (), self._idls)
+        if error.code == _PREFLIGHT_FAILED and data.get("err") is not None:
+            units = data.get("unitsConsumed") or 0
+            return explain(
+                data["err"], data.get("logs") or [], transactions.called_programs(transaction, keys), self._idls, units
+            )
+        if error.code in _REFUSALS or error.code == _PREFLIGHT_FAILED:
+            return BadTransaction(f"{self._host} refuses the transaction: {error.message}")
+        return self._unable(error)
+
+    async def _asked(self, method: str, *parameters: Json) -> Json:
+        """As `_ask`, an RPC error being the RPC's trouble, not ours."""
+        try:
+            return await self._ask(method, *parameters)
+        except SolanaJsonRpcError as error:
+            raise self._unable(error) from error
+
+    async def _wait_past(self, slot: int) -> None:
+        until = monotonic() + self._confirm_s
+        while await self._asked("getSlot", {"commitment": self._commitment}) <= slot:
+            if monotonic() > until:
+                raise ChainUnreachable(
+                    f"{self._host} made no block for {self._confirm_s:.0f} s: is the cluster running?"
+                )
+            await asyncio.sleep(self._poll_s)
+
+    async def _airdrop(self, address: Pubkey, lamports: int) -> None:
+        try:
+            signature = await self._ask("requestAirdrop", str(address), lamports, {"commitment": self._commitment})
+        except SolanaJsonRpcError as error:
+            raise BadTransaction(
+                f"{self._host} gives no airdrop ({error.message[:120]}): fund {address} from another wallet"
+            ) from error
+        until = monotonic() + self._confirm_s
+        while not ((status := await self._status(signature)) and has_reached(status, self._commitment)):
+            if monotonic() > until:
+                raise ChainUnreachable(f"{self._host} did not confirm the airdrop to {address}")
+            await asyncio.sleep(self._poll_s)
+
+    def _unable(self, error: SolanaJsonRpcError) -> ChainUnreachable:
+        return ChainUnreachable(f"{self._host} answers: {error.message} ({error.code}); try again or use another RPC")
+
+    def _nonsense(self, what: str) -> NoReturn:
+        raise ChainUnreachable(f"{self._host} cannot be right: {what}; use another RPC")
