@@ -1,0 +1,53 @@
+"""Exit codes of known errors.  By name, so that no room has to be loaded to look an error up."""
+
+from collections.abc import Mapping
+
+USAGE, UNREACHED, REFUSED, BUSY = 2, 3, 4, 75
+
+EXIT_CODES: Mapping[str, int] = {
+    "meterchain.chain.ChainUnreachable": UNREACHED,
+    "meterchain.chain.BlockhashExpired": BUSY,
+    "meterchain.chain.ChainError": REFUSED,
+    "meterchain.claim.ClaimError": USAGE,
+    "meterchain.commands.session.NotFound": USAGE,
+    "meterchain.commands.verify.NoRecord": USAGE,
+    "meterchain.idl_types.IdlError": USAGE,
+    "meterchain.localnet.LocalnetError": UNREACHED,
+    "meterchain.market.amounts.AmountError": USAGE,
+    "meterchain.market.builders.MarketBusy": BUSY,
+    "meterchain.market.kept.NotKept": UNREACHED,
+    "meterchain.programs.ArtifactError": UNREACHED,
+    "meterchain.record.RecordError": USAGE,
+    "meterchain.saved_account.NoSavedAccount": USAGE,
+    "meterchain.tokens.NotAToken": REFUSED,
+    "meterchain.wallets.WalletMissing": UNREACHED,
+    "meterchain.wallets.WalletError": REFUSED,
+    "meteredge.bus_errors.PortBusy": BUSY,
+    "meteredge.bus_errors.BusError": UNREACHED,
+    "meteredge.config.ConfigError": USAGE,
+    "meteredge.frame_log.FrameLogError": UNREACHED,
+    "meteredge.journal_schema.JournalBusy": BUSY,
+    "meteredge.journal_schema.JournalUnwritable": UNREACHED,
+    "meteredge.journal_schema.JournalError": REFUSED,
+    "meteredge.keys.KeyMissing": UNREACHED,
+    "meteredge.keys.KeyFileError": REFUSED,
+    "meteredge.profiles.errors.ProfileError": USAGE,
+    "meteredge.reconcile.DeliveryStopped": REFUSED,
+    "meteredge.status_file.StatusFileError": USAGE,
+    "meteredge.slots.SlotStaysOpen": REFUSED,
+    "meterbridge.pages.NoSuchPage": USAGE,
+    "metersim.bus.catalogue.FaultUnknown": USAGE,
+    "metersim.bus.line.LineError": USAGE,
+    "metersim.bus.running.BusGone": UNREACHED,
+    "metersim.meters.meter.MeterPlanError": USAGE,
+    "serial.serialutil.SerialException": UNREACHED,
+}
+
+
+def exit_code_of(error: BaseException) -> int | None:
+    """The exit code of an error, or of the nearest kind of error above it; None if it is not a known one."""
+    for kind in type(error).__mro__:
+        code = EXIT_CODES.get(f"{kind.__module__}.{kind.__qualname__}")
+        if code is not None:
+            return code
+    return None

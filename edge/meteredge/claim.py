@@ -1,0 +1,98 @@
+"""What a node hands to its operator: the claim for its meter, and single records out of the journal.
+
+Neither holds anything secret.  The claim is made before there is a journal, so it reads the meter itself; the registers
+in it become the meter's baseline: energy before them is never credited.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from solders.pubkey import Pubkey
+
+from meterchain.claim import Claim
+from meterchain.units import InstallId, Seq
+from meteredge.clock import Clock
+from meteredge.config import AgentConfig, ConfigError, load
+from meteredge.journal import Journal, Row
+from meteredge.journal_schema import JournalError
+from meteredge.keys import create_key
+from meteredge.meter_port import MeterAtPort
+from meteredge.reader import Reading
+from meteredge.service import load_meter_key
+from meteredge.signer import Signer
+
+_MODEL_SIZE = 16
+LABEL = "label:"
+"""Stands before a serial number that a person read off the meter, as in `label:10000001`."""
+
+
+def make_claim(
+    path: Path,
+    owner: Pubkey,
+    clock: Clock,
+    *,
+    label: str | None = None,
+    install_id: InstallId,
+    new_key: bool = False,
+    read: Callable[[AgentConfig, Clock], Reading] | None = None,
+) -> Claim:
+    """Read the meter of the configuration at `path` and sign the proof of possession with its key.
+
+    `label` is the serial number on the meter's plate, where the wire does not tell it; `new_key` makes a key if there
+    is none.  Raises ConfigError, KeyFileError, ProfileError, BusError.
+    """
+    config = load(path)
+    reading = (read or read_once)(config, clock)
+    serial = reading.serial or (f"{LABEL}{label}" if label else None)
+    if serial is None:
+        raise ConfigError(
+            f"{config.meter.profile}: this model does not tell its serial number; read it off the meter's plate and "
+            "add --label NUMBER"
+        )
+    if new_key and config.key.file and not Path(config.key.file).exists():
+        create_key(Path(config.key.file))
+    signer, profile = Signer(load_meter_key(config)), MeterAtPort(config, clock).profile
+    proof = signer.prove_possession(config.domain, config.meter.id, owner, install_id)
+    return Claim(
+        schema=1,
+        meter_id=config.meter.id,
+        owner=str(owner),
+        domain=config.site.domain,
+        install_id=install_id,
+        public_key=str(signer.public_key),
+        signature=proof.hex(),
+        model=profile.name[:_MODEL_SIZE],
+        serial=serial,
+        resolution_mwh=reading.quantum_mwh,
+        register_modulus_mwh=profile.register_modulus_mwh,
+        baseline_export_mwh=reading.export_mwh,
+        baseline_import_mwh=reading.import_mwh,
+    )
+
+
+def read_once(config: AgentConfig, clock: Clock) -> Reading:
+    """One reading by a port that is opened for it.  Raises BusError and ProfileError."""
+    meter = MeterAtPort(config, clock)
+    try:
+        return meter.read()
+    finally:
+        meter.close()
+
+
+def find_record(path: Path, seq: Seq | None) -> Row:
+    """Record number `seq` of the newest install in the journal, the last one if None.  Raises JournalError."""
+    config = load(path)
+    journal = Journal.open_read_only(config.journal_path)
+    try:
+        install = journal.install()
+        if seq is None:
+            rows = journal.last_rows(1)
+            found = rows[0] if rows else None
+        else:
+            found = journal.row(install.install_id, seq) if install else None
+    finally:
+        journal.close()
+    if found is None:
+        what = "no record yet" if seq is None else f"no record {seq}"
+        raise JournalError(f"{config.journal_path}: there is {what}; `meterbridge agent status` shows what there is")
+    return found

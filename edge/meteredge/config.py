@@ -1,0 +1,191 @@
+"""The agent's configuration: one TOML file, checked before anything else happens.
+
+An unknown key is an error that names the nearest known one; every error says file, key and what to write instead.
+`docs/agent.md` has the annotated file.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from meterchain.record import encode_meter_id
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; one line for each thing that is wrong."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Site(_Table):
+    """[site]: which deployment this node belongs to."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    domain: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    """16 hexadecimal digits that every record carries; `meterbridge site init` prints them."""
+    timezone: str = "UTC"
+    """For people; slots are UTC."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{name!r} is no time zone; write a name like Asia/Bangkok") from None
+        return name
+
+
+class MeterTable(_Table):
+    """[meter]: the meter on the wire and its name on the chain."""
+
+    id: str
+    profile: str
+    unit: Annotated[int, Field(ge=1, le=248)]
+    serial: str | None = None
+    """The serial number that must answer; None where the model has none on the wire."""
+    direction: Literal["normal"] = "normal"
+    """Only "normal" for now: a reversed meter is rewired, not configured away."""
+
+    @field_validator("id")
+    @classmethod
+    def _id_fits(cls, meter_id: str) -> str:
+        encode_meter_id(meter_id)
+        return meter_id
+
+
+class BusTable(_Table):
+    """[bus]: the serial port; what is left out comes from the profile."""
+
+    port: Annotated[str, Field(min_length=1)]
+    baud: Annotated[int, Field(ge=1200, le=115_200)] | None = None
+    framing: Annotated[str, Field(pattern=r"^8[NEO][12]$")] | None = None
+    poll_s: Annotated[float, Field(ge=1, le=300, strict=False)] = 10.0
+    """Seconds between looks at the meter inside a slot."""
+
+
+class KeyTable(_Table):
+    """[key]: where the meter's key is: a file of ours, or a credential of the unit; exactly one of them."""
+
+    file: str | None = None
+    credential: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "KeyTable":
+        if (self.file is None) == (self.credential is None):
+            raise ValueError('write either file = "/var/lib/meterbridge/meter.key" or credential = "meter.key"')
+        return self
+
+
+class ChainTable(_Table):
+    """[chain]: where records go and who pays."""
+
+    rpc: str
+    relayer: str
+    """File of the wallet that pays (64 numbers in JSON, as `solana-keygen` writes it)."""
+    settle_every: Annotated[int, Field(ge=0, le=96)] = 4
+    """Mint and burn once in so many records; 0 leaves that to others."""
+
+    @field_validator("rpc")
+    @classmethod
+    def _is_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"{url!r} is no RPC address; write one like https://api.devnet.solana.com")
+        return url
+
+
+class StateTable(_Table):
+    """[state]: where the agent writes."""
+
+    directory: str = "/var/lib/meterbridge"
+    """The journal."""
+    runtime: str = "/run/meterbridge"
+    """The status file; a RAM disk, because it is written every few seconds."""
+
+
+class AgentConfig(_Table):
+    """The whole file."""
+
+    schema_: Annotated[Literal[1], Field(alias="schema")]
+    site: Site
+    meter: MeterTable
+    bus: BusTable
+    key: KeyTable
+    chain: ChainTable
+    state: StateTable = StateTable()
+
+    @property
+    def domain(self) -> bytes:
+        """The site's 8 bytes."""
+        return bytes.fromhex(self.site.domain)
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal of this meter."""
+        return Path(self.state.directory) / f"{self.meter.id}.journal"
+
+    @property
+    def status_path(self) -> Path:
+        """What the running agent says of itself."""
+        return Path(self.state.runtime) / f"{self.meter.id}.json"
+
+
+def load(path: Path) -> AgentConfig:
+    """Read and check the file.  Raises ConfigError; nothing else is touched."""
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; name the agent's configuration with --config FILE") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    try:
+        return AgentConfig.model_validate(table)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(path, line) for line in error.errors())) from None
+
+
+def _explain(path: Path, error: Mapping[str, Any]) -> str:
+    where = [str(part) for part in error["loc"]]
+    key = ".".join(where)
+    match error["type"]:
+        case "extra_forbidden":
+            known = _keys_at(where[:-1])
+            near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.4)
+            advice = f"did you mean {near[0]!r}?" if near else f"known here are {', '.join(known)}"
+            return f"{path}: unknown key {key!r}; {advice}"
+        case "missing":
+            return f"{path}: {key!r} is missing; add it (docs/agent.md has an annotated file)"
+        case "string_pattern_mismatch" if where[-1] == "domain":
+            return f"{path}: {key!r} is {error['input']!r}; write the 16 hexadecimal digits that the operator gave you"
+        case "string_pattern_mismatch" if where[-1] == "framing":
+            return f"{path}: {key!r} is {error['input']!r}; write 8N1, 8E1, 8O1, 8N2, 8E2 or 8O2"
+        case "value_error":
+            return f"{path}: {key!r}: {error['ctx']['error']}"
+        case _:
+            return f"{path}: {key!r} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _keys_at(where: list[str]) -> list[str]:
+    """The keys that a table of the file may have."""
+    model: type[BaseModel] = AgentConfig
+    for part in where:
+        found = next(
+            (info.annotation for name, info in model.model_fields.items() if (info.alias or name) == part), None
+        )
+        if not (isinstance(found, type) and issubclass(found, BaseModel)):
+            return []
+        model = found
+    return [info.alias or name for name, info in model.model_fields.items()]

@@ -1,0 +1,147 @@
+"""The key files of a node: the meter's signing key, made here and never anywhere else, and the wallet that pays.
+
+A meter key file holds the 32 bytes of an ed25519 seed and nothing more, mode 0600, owner the agent's user.  It is
+written under another name, synced and linked into place: it is whole or not there, and never replaces a key that is.
+With systemd the seed comes as a credential: a read-only file in $CREDENTIALS_DIRECTORY.
+
+A missing, unreadable or odd key is an error.  Nothing in this file makes up an identity unless `create_key` is called.
+"""
+
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from nacl.signing import SigningKey
+from solders.keypair import Keypair
+
+SEED_SIZE = 32
+KEYPAIR_SIZE = 64
+_CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class KeyFileError(Exception):
+    """A key that cannot be used; the message names the file, the fact and the next step."""
+
+
+class KeyMissing(KeyFileError):
+    """There is no such file."""
+
+
+def create_key(path: Path) -> SigningKey:
+    """Make a new ed25519 key at `path` (0600) and return it; it survives a power cut once this returns.
+
+    Raises KeyFileError if there is a file already (a key is never overwritten) or the folder cannot be written.
+    """
+    if path.exists() or path.is_symlink():
+        raise KeyFileError(
+            f"{path}: there is a key already and it stays; move it away by hand if you mean to replace it"
+        )
+    key = SigningKey(secrets.token_bytes(SEED_SIZE))
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        _write_synced(draft, bytes(key))
+        try:
+            os.link(draft, path)  # unlike rename, never replaces a key that somebody else made in between
+        finally:
+            draft.unlink()
+        _sync_folder(path.parent)
+    except FileExistsError:
+        raise KeyFileError(f"{path}: there is a key already and it stays") from None
+    except OSError as error:
+        raise KeyFileError(
+            f"{path}: the key cannot be written ({error.strerror}); nothing was made. Check that the folder exists, "
+            "belongs to the agent's user and has room"
+        ) from error
+    return key
+
+
+def load_key(path: Path) -> SigningKey:
+    """The key at `path`.  Raises KeyFileError unless it is a plain file of ours, mode 0600 or 0400, of 32 bytes."""
+    return SigningKey(_read_private(path, SEED_SIZE, "meter key", credential=False))
+
+
+def load_credential(name: str, environment: Mapping[str, str]) -> SigningKey:
+    """The key that systemd hands over as credential `name` (LoadCredential= or LoadCredentialEncrypted= in the unit).
+
+    Raises KeyFileError if there is no $CREDENTIALS_DIRECTORY in `environment` or no such credential in it.
+    """
+    if not _CREDENTIAL_NAME.fullmatch(name) or name in {".", ".."}:
+        raise KeyFileError(f"{name!r} is not the name of a systemd credential: letters, digits, '.', '_' and '-' only")
+    folder = environment.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        raise KeyFileError(
+            f"the key is configured as credential {name!r}, but $CREDENTIALS_DIRECTORY is not set: start the agent as "
+            "its systemd unit, or name a key file in [key]"
+        )
+    return SigningKey(_read_private(Path(folder) / name, SEED_SIZE, "meter key", credential=True))
+
+
+def load_relayer(path: Path) -> Keypair:
+    """The wallet that pays for delivery: a JSON array of 64 bytes as `solana-keygen` writes it, mode 0600.
+
+    Raises KeyFileError.  Whoever steals it can waste its lamports, never forge a reading.
+    """
+    text = _read_private(path, None, "relayer wallet", credential=False)
+    try:
+        numbers = json.loads(text)
+        if not isinstance(numbers, list) or len(numbers) != KEYPAIR_SIZE:
+            raise ValueError("not 64 numbers")
+        return Keypair.from_bytes(bytes(numbers))
+    except (ValueError, TypeError):
+        raise KeyFileError(
+            f"{path}: not a wallet: a JSON array of 64 numbers is expected, as `solana-keygen new -o FILE` writes it"
+        ) from None
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_private(path: Path, size: int | None, what: str, *, credential: bool) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if credential else os.O_NOFOLLOW))
+    except FileNotFoundError:
+        raise KeyMissing(
+            f"{path}: the {what} is missing; put the file back, or enrol the node anew (no new identity is ever made "
+            "by itself)"
+        ) from None
+    except OSError as error:
+        raise KeyFileError(f"{path}: the {what} cannot be read ({error.strerror}); check owner and mode") from error
+    with os.fdopen(descriptor, "rb") as file:
+        facts = os.fstat(file.fileno())
+        _refuse_exposed(path, facts, what, credential=credential)
+        content = file.read(4096)
+    if size is not None and len(content) != size:
+        raise KeyFileError(f"{path}: the {what} has {len(content)} bytes instead of {size}: restore the file")
+    return content
+
+
+def _refuse_exposed(path: Path, facts: os.stat_result, what: str, *, credential: bool) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        raise KeyFileError(f"{path}: the {what} must be a plain file")
+    mode = stat.S_IMODE(facts.st_mode)
+    if credential:  # systemd owns these; an access list for our user shows as group-readable
+        if mode & 0o227:
+            raise KeyFileError(f"{path}: the {what} has mode {mode:04o}; systemd makes credentials read-only: check it")
+        return
+    if mode & 0o177:
+        raise KeyFileError(f"{path}: the {what} has mode {mode:04o}, others may read it; run: chmod 600 {path}")
+    if facts.st_uid != os.geteuid():
+        raise KeyFileError(f"{path}: the {what} belongs to user {facts.st_uid}, not to the agent's ({os.geteuid()})")

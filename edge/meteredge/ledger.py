@@ -1,0 +1,111 @@
+"""One meter's account book on chain: looking at it, and the transactions that a node pays for.
+
+Everything that this package asks of the chain goes through here; what it believes comes from accounts alone, never from
+the word of whoever delivered a transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from solders.instruction import Instruction
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from meterchain import instructions as build
+from meterchain import pdas, tokens, transactions
+from meterchain.accounts import Meter, MeterState, OracleConfig, parse
+from meterchain.chain import Chain, Commitment, Receipt
+from meterchain.ed25519 import Signed
+from meterchain.instructions import SignedRecord
+from meterchain.programs import Programs
+from meterchain.units import ATOMS_PER_MWH
+from meteredge.journal import Row
+
+ROWS_PER_TRANSACTION = 4
+"""Records of one meter that fit a transaction of 1,232 bytes, limit and salt included, without a lookup table."""
+_SUBMIT_UNITS, _SUBMIT_UNITS_PER_ROW = 10_000, 5_000
+_SETTLE_UNITS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the chain shows of a meter at one commitment.  `state` is None until `open_state`."""
+
+    domain: bytes
+    meter: Meter
+    state: MeterState | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dues:
+    """What settling would do now: mint so many mWh of export, burn for so many of import."""
+
+    owner: Pubkey
+    mint_mwh: int
+    burn_mwh: int
+    account_is_open: bool
+
+
+class Ledger:
+    """The chain, seen by one meter's node.  `relayer` pays, `meter_key` is the public half of what signs."""
+
+    def __init__(self, chain: Chain, programs: Programs, relayer: Keypair, meter_id: str, meter_key: Pubkey) -> None:
+        self.chain = chain
+        self.meter_id = meter_id
+        self._meter_key = bytes(meter_key)
+        self._programs = programs
+        self._relayer = relayer
+        self._meter = pdas.meter(programs, meter_id)
+        self._state = pdas.meter_state(programs, self._meter)
+        self._oracle = pdas.oracle(programs)
+        self._burner = pdas.burner(programs)
+
+    def look(self, commitment: Commitment) -> View | None:
+        """The meter's accounts; None while site or meter are not there.  Raises ChainUnreachable, AccountError."""
+        oracle, meter, state = self.chain.accounts([self._oracle, self._meter, self._state], commitment=commitment)
+        if oracle is None or meter is None or not oracle.data or not meter.data:
+            return None
+        return View(
+            parse(self._programs, OracleConfig, oracle).domain,
+            parse(self._programs, Meter, meter),
+            None if state is None or not state.data else parse(self._programs, MeterState, state),
+        )
+
+    def open_state(self, salt: int) -> Receipt:
+        """Open the oracle's account of the meter.  Raises as Chain.send does."""
+        return self._send([build.init_meter_state(self._programs, self._relayer.pubkey(), self.meter_id)], salt)
+
+    def submit(self, rows: Sequence[Row], salt: int) -> Receipt:
+        """Deliver up to ROWS_PER_TRANSACTION records in the order of seq.  Raises as Chain.send does."""
+        records = [SignedRecord(row.record, Signed(self._meter_key, row.signature)) for row in rows]
+        before = self._preamble(salt, _SUBMIT_UNITS + _SUBMIT_UNITS_PER_ROW * len(rows))
+        pair = build.submit_meter_data(self._programs, self._relayer.pubkey(), records, position=len(before))
+        return self.chain.send([*before, *pair], [self._relayer])
+
+    def dues(self, state: MeterState) -> Dues:
+        """What settling would move.  Raises ChainUnreachable."""
+        address, _ = pdas.grid_account(self._programs, state.owner)
+        (info,) = self.chain.accounts([address])
+        burn_mwh = 0
+        if info is not None and info.data:
+            account = tokens.read_token_account(info)
+            if account.delegate == self._burner:
+                open_mwh = state.cum_import_mwh - state.written_off_import_mwh - state.burned_mwh
+                burn_mwh = min(open_mwh, min(account.amount, account.delegated_amount) // ATOMS_PER_MWH)
+        return Dues(
+            state.owner, state.cum_export_mwh - state.minted_mwh, max(0, burn_mwh), info is not None and bool(info.data)
+        )
+
+    def settle(self, dues: Dues, salt: int) -> Receipt:
+        """Mint and burn what is due; opens the owner's GRID account if there is none.  Raises as Chain.send does."""
+        asked = [build.process_energy_data(self._programs, self.meter_id, dues.owner)]
+        if not dues.account_is_open:
+            asked.insert(0, build.create_token_account(self._programs, self._relayer.pubkey(), dues.owner))
+        return self._send(asked, salt)
+
+    def _send(self, asked: list[Instruction], salt: int) -> Receipt:
+        return self.chain.send([*self._preamble(salt, _SETTLE_UNITS), *asked], [self._relayer])
+
+    @staticmethod
+    def _preamble(salt: int, units: int) -> list[Instruction]:
+        return [transactions.compute_limit(units), transactions.salt(salt)]

@@ -1,0 +1,105 @@
+"""Fixtures for the node: key, journal, chain, site; `node` has all of them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from nacl.signing import SigningKey
+from solders.keypair import Keypair
+from tests.meteredge.node import (
+    BASELINE_EXPORT,
+    BASELINE_IMPORT,
+    DOMAIN,
+    MAX_W,
+    METER_ID,
+    MemoryMeter,
+    Node,
+    WatchedChain,
+    agent_of,
+    install_at,
+)
+
+from meterchain.accounts import MeterKind, Role, UserType
+from meterchain.ed25519 import Signed
+from meterchain.embedded import START
+from meterchain.instructions import MeterAssignment
+from meterchain.programs import Programs
+from meterchain.site import Site, SiteSettings, assign_meter, initialise, register_user
+from meterchain.units import InstallId
+from meteredge.clock import VirtualClock
+from meteredge.journal import Identity, Journal
+from meteredge.signer import Signer
+
+
+@pytest.fixture
+def signer() -> Signer:
+    return Signer(SigningKey(b"meter key of the tests, 32 bytes"))
+
+
+@pytest.fixture
+def identity(signer: Signer) -> Identity:
+    return Identity(METER_ID, DOMAIN, bytes(signer.public_key))
+
+
+@pytest.fixture
+def journal_path(tmp_path: Path) -> Path:
+    return tmp_path / "METER_001.journal"
+
+
+@pytest.fixture
+def open_journal(journal_path: Path, identity: Identity) -> Iterator[Callable[[], Journal]]:
+    """Opens the same journal again each time; closes what the test leaves open."""
+    with ExitStack() as opened:
+
+        def open_it() -> Journal:
+            journal = Journal.open(journal_path, identity)
+            opened.callback(journal.close)
+            return journal
+
+        yield open_it
+
+
+@pytest.fixture
+def journal(open_journal: Callable[[], Journal]) -> Journal:
+    """An empty journal with install 1."""
+    journal = open_journal()
+    journal.begin_install(install_at())
+    return journal
+
+
+@pytest.fixture
+def chain() -> WatchedChain:
+    return WatchedChain()
+
+
+@pytest.fixture
+def site(deployed: WatchedChain, built: Programs, authority: Keypair) -> Site:
+    return initialise(deployed, built, SiteSettings("tests"), authority)
+
+
+@pytest.fixture
+def node(
+    chain: WatchedChain,
+    site: Site,
+    authority: Keypair,
+    funded: Callable[[str], Keypair],
+    signer: Signer,
+    tmp_path: Path,
+) -> Iterator[Node]:
+    """A node whose meter was assigned at START and that has not spoken to the chain yet."""
+    owner, relayer = funded("owner"), funded("relayer")
+    register_user(chain, site, authority, owner.pubkey(), UserType.PROSUMER, Role.STUDENT)
+    proof = signer.prove_possession(site.domain, METER_ID, owner.pubkey(), InstallId(1))
+    assignment = MeterAssignment(
+        METER_ID, owner.pubkey(), MeterKind.BIDIRECTIONAL, MAX_W, MAX_W, 1_000, BASELINE_EXPORT, BASELINE_IMPORT,
+        serial="1234", model="SDM120", building="E12",
+    )  # fmt: skip
+    assign_meter(chain, site, authority, assignment, Signed(bytes(signer.public_key), proof))
+    journal = Journal.open(tmp_path / "node.journal", Identity(METER_ID, site.domain, bytes(signer.public_key)))
+    node = Node(
+        chain, site, authority, relayer, owner, signer, VirtualClock(START), MemoryMeter(), journal, None  # type: ignore[arg-type]
+    )  # fmt: skip
+    node.agent = agent_of(node, journal)
+    yield node
+    node.journal.close()

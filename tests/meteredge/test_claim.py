@@ -1,0 +1,122 @@
+"""What a node hands to its operator: a claim that assigns its meter, and records that verify."""
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from tests.meteredge.node import closing, install_at
+
+from meterbridge.__main__ import main
+from meterchain.claim import ClaimError, read_claim
+from meterchain.embedded import START
+from meterchain.record import Record
+from meterchain.units import InstallId, Mwh
+from meteredge.claim import make_claim
+from meteredge.clock import Clock, VirtualClock
+from meteredge.config import AgentConfig, ConfigError, load
+from meteredge.journal import Identity, Journal
+from meteredge.keys import KeyFileError, create_key, load_key
+from meteredge.reader import Reading
+from meteredge.signer import Signer
+
+OWNER = Keypair.from_seed(bytes(31) + b"\5").pubkey()
+FIRST = InstallId(1)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "agent.toml"
+    path.write_text(f"""
+schema = 1
+[site]
+name = "tests"
+domain = "0011223344556677"
+[meter]
+id = "METER_001"
+profile = "sdm120"
+unit = 1
+[bus]
+port = "/dev/serial/by-id/none"
+[key]
+file = "{tmp_path}/meter.key"
+[chain]
+rpc = "http://127.0.0.1:1"
+relayer = "{tmp_path}/relayer.json"
+[state]
+directory = "{tmp_path}"
+runtime = "{tmp_path}"
+""")
+    return path
+
+
+def answers(serial: str | None = "10000001") -> Callable[[AgentConfig, Clock], Reading]:
+    return lambda _config, _clock: Reading(Mwh(5_000_000), Mwh(7_000_000), 1_000, None, serial, 0.0, {})
+
+
+def test_a_claim_proves_the_key_and_carries_the_registers_and_no_secret(config: Path, tmp_path: Path) -> None:
+    clock = VirtualClock(START)
+    made = make_claim(config, OWNER, clock, install_id=FIRST, new_key=True, read=answers())
+    (tmp_path / "claim.json").write_text(made.model_dump_json(by_alias=True))
+    claim = read_claim(tmp_path / "claim.json")
+    assert claim == made
+    assert stat.S_IMODE((tmp_path / "meter.key").stat().st_mode) == 0o600
+    key = load_key(tmp_path / "meter.key")
+    assert claim.public_key == str(Pubkey(bytes(key.verify_key)))
+    assert bytes(key).hex() not in (tmp_path / "claim.json").read_text()
+    assert (claim.owner, claim.domain, claim.install_id) == (str(OWNER), "0011223344556677", 1)
+    assert (claim.model, claim.serial, claim.resolution_mwh) == ("eastron-sdm120", "10000001", 1_000)
+    assert (claim.baseline_export_mwh, claim.baseline_import_mwh) == (5_000_000, 7_000_000)
+    again = make_claim(config, OWNER, clock, install_id=FIRST, new_key=True, read=answers())
+    assert again == made, "the key that is there is kept"
+
+
+def test_no_key_is_made_unless_it_was_asked_for(config: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyFileError, match="missing"):
+        make_claim(config, OWNER, VirtualClock(START), install_id=FIRST, read=answers())
+    assert not (tmp_path / "meter.key").exists()
+
+
+def test_a_meter_without_a_serial_number_on_the_wire_needs_its_label(config: Path) -> None:
+    clock = VirtualClock(START)
+    with pytest.raises(ConfigError, match="--label NUMBER"):
+        make_claim(config, OWNER, clock, install_id=FIRST, new_key=True, read=answers(None))
+    made = make_claim(config, OWNER, clock, label="77", install_id=FIRST, new_key=True, read=answers(None))
+    assert made.serial == "label:77"
+
+
+def test_a_claim_of_a_second_install_does_not_pass_for_the_first(config: Path, tmp_path: Path) -> None:
+    made = make_claim(config, OWNER, VirtualClock(START), install_id=InstallId(2), new_key=True, read=answers())
+    path = tmp_path / "claim.json"
+    path.write_text(made.model_dump_json(by_alias=True).replace('"install_id":2', '"install_id":1'))
+    with pytest.raises(ClaimError, match="proves nothing"):
+        read_claim(path)
+
+
+def test_the_command_says_what_is_wrong_with_owner_and_port(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["agent", "claim", "--owner", "alice", "--config", str(config)]) == 2
+    assert "no address" in capsys.readouterr().err
+    assert main(["agent", "claim", "--owner", str(OWNER), "--config", str(config)]) == 3
+    assert "/dev/serial/by-id/none" in capsys.readouterr().err
+
+
+def test_a_record_is_printed_as_it_was_signed(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["agent", "record", "--config", str(config)]) == 4
+    assert "no journal yet" in capsys.readouterr().err
+    signer = Signer(create_key(tmp_path / "meter.key"))
+    identity = Identity("METER_001", load(config).domain, bytes(signer.public_key))
+    journal = Journal.open(load(config).journal_path, identity)
+    journal.begin_install(install_at())
+    rows = [journal.append(closing(n), signer.sign_record) for n in (1, 2)]
+    for words, row in (([], rows[1]), (["--seq", "1"], rows[0])):
+        assert main(["agent", "record", "--config", str(config), *words]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert bytes.fromhex(document["record"]) == row.record
+        assert bytes.fromhex(document["signature"]) == row.signature
+        assert Record.decode(row.record).seq == document["seq"]
+    journal.close()
+    assert main(["agent", "record", "--config", str(config), "--seq", "3"]) == 4
+    assert "no record 3" in capsys.readouterr().err

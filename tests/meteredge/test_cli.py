@@ -1,0 +1,327 @@
+"""`agent run | once | status`: the process, on a simulated bus, with good and bad surroundings."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from nacl.signing import SigningKey
+from solders.keypair import Keypair
+from tests.meteredge.node import BASELINE_EXPORT, BASELINE_IMPORT, Node, closing, install_at
+
+from meterbridge.__main__ import main
+from meterchain.chain import Chain
+from meterchain.embedded import START
+from meterchain.units import UnixTime
+from meteredge import service
+from meteredge.config import load
+from meteredge.journal import Identity, Journal, State
+from meteredge.once import run_once
+from meteredge.signer import Signer
+from metersim.bus import running
+from metersim.bus.line import Line
+from metersim.bus.loop import SegmentPlan
+from metersim.bus.running import RunningBuses
+from metersim.meters.installation import Installation
+from metersim.meters.meter import MeterPlan
+
+NOBODY_LISTENS = "http://127.0.0.1:1"
+KEY = b"meter key of the tests, 32 bytes"
+
+
+@pytest.fixture
+def buses(tmp_path: Path) -> Iterator[RunningBuses]:
+    line = Line(9_600, "8N1")
+    plan = MeterPlan(
+        "sdm120", Installation(seed=1), line, since_utc=START, import_mwh=BASELINE_IMPORT, export_mwh=BASELINE_EXPORT,
+        turnaround_s=0.01,
+    )  # fmt: skip
+    with running.in_thread([SegmentPlan(line, (plan,))]) as buses:
+        buses.set_time(START)
+        yield buses
+
+
+@dataclass
+class Cabinet:
+    """A configuration with everything that it names."""
+
+    folder: Path
+    port: str
+    rpc: str = NOBODY_LISTENS
+    domain: str = "0011223344556677"
+    more: str = ""
+
+    @property
+    def config(self) -> Path:
+        path = self.folder / "agent.toml"
+        path.write_text(f"""
+schema = 1
+[site]
+name = "tests"
+domain = "{self.domain}"
+[meter]
+id = "METER_001"
+profile = "sdm120"
+unit = 1
+[bus]
+port = "{self.port}"
+baud = 9600
+framing = "8N1"
+poll_s = 1
+[key]
+file = "{self.folder}/meter.key"
+[chain]
+rpc = "{self.rpc}"
+relayer = "{self.folder}/relayer.json"
+[state]
+directory = "{self.folder}"
+runtime = "{self.folder}/run"
+{self.more}""")
+        return path
+
+
+@pytest.fixture
+def cabinet(tmp_path: Path, buses: RunningBuses) -> Cabinet:
+    for name, content in (("meter.key", KEY), ("relayer.json", str(list(bytes(Keypair()))).encode())):
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o600)
+    return Cabinet(tmp_path, buses.ports[0])
+
+
+@pytest.fixture
+def enrolled(cabinet: Cabinet, node: Node) -> Cabinet:
+    """The same, with the meter assigned on an embedded chain whose time is now."""
+    node.chain.set_unix_time(UnixTime(int(time.time())))
+    relayer = cabinet.folder / "relayer.json"
+    relayer.write_text(json.dumps(list(bytes(node.relayer))))
+    cabinet.domain = node.site.domain.hex()
+    return cabinet
+
+
+def test_once_reads_the_meter_and_tells_that_the_chain_is_out_of_reach(
+    cabinet: Cabinet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["agent", "once", "--json", "--config", str(cabinet.config)]) == 3
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert (document["export_mwh"], document["import_mwh"]) == (BASELINE_EXPORT, BASELINE_IMPORT)
+    assert "the chain cannot be reached" in err
+    assert "Traceback" not in err
+
+
+def test_once_with_a_chain_tells_that_all_is_well(enrolled: Cabinet, node: Node) -> None:
+    report = run_once(enrolled.config, lambda _url: node.chain)
+    assert report.exit_code in {0, 1}  # 1 in the two minutes of a slot's close: the baseline is a year old
+    assert report.document["export_mwh"] == BASELINE_EXPORT
+
+
+def test_once_for_people_is_a_table(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["agent", "once", "--config", str(cabinet.config)])
+    assert "5.000 kWh" in capsys.readouterr().out
+
+
+def test_an_unplugged_port_is_told_with_the_next_step(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
+    cabinet.port = "/dev/serial/by-id/usb-none"
+    assert main(["agent", "once", "--config", str(cabinet.config)]) == 3
+    assert "/dev/serial/by-id/usb-none" in capsys.readouterr().err
+
+
+def _missing_key(cabinet: Cabinet) -> None:
+    (cabinet.folder / "meter.key").unlink()
+
+
+def _open_key(cabinet: Cabinet) -> None:
+    (cabinet.folder / "meter.key").chmod(0o644)
+
+
+def _no_wallet(cabinet: Cabinet) -> None:
+    (cabinet.folder / "relayer.json").write_text("[]")
+
+
+def _corrupt_journal(cabinet: Cabinet) -> None:
+    (cabinet.folder / "METER_001.journal").write_bytes(b"x" * 4_096)
+
+
+def _unknown_key(cabinet: Cabinet) -> None:
+    cabinet.more = "directori = 1"
+
+
+def _unknown_profile(cabinet: Cabinet) -> None:
+    path = cabinet.config
+    cabinet.folder = cabinet.folder / "x"
+    cabinet.folder.mkdir()
+    (cabinet.folder / "agent.toml").write_text(path.read_text().replace('"sdm120"', '"sdm12"'))
+
+
+@pytest.mark.parametrize(
+    ("mishap", "code", "told"),
+    [
+        (_missing_key, 3, "the meter key is missing; put the file back"),
+        (_open_key, 4, "chmod 600"),
+        (_no_wallet, 4, "not a wallet"),
+        (_corrupt_journal, 4, "the journal is damaged"),
+        (_unknown_key, 2, "unknown key 'state.directori'; did you mean 'directory'?"),
+    ],
+)
+@pytest.mark.parametrize("command", ["once", "run"])
+def test_each_mishap_ends_in_one_line_and_its_exit_code(
+    cabinet: Cabinet,
+    capsys: pytest.CaptureFixture[str],
+    mishap: Callable[[Cabinet], None],
+    code: int,
+    told: str,
+    command: str,
+) -> None:
+    mishap(cabinet)
+    handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    try:
+        assert main(["agent", command, "--config", str(cabinet.config)]) == code
+    finally:
+        signal.signal(signal.SIGTERM, handlers[0])
+        signal.signal(signal.SIGINT, handlers[1])
+    err = capsys.readouterr().err
+    assert told in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_an_unknown_profile_names_the_nearest(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
+    _unknown_profile(cabinet)
+    assert main(["agent", "once", "--config", str(cabinet.folder / "agent.toml")]) == 2
+    assert "sdm120" in capsys.readouterr().err
+
+
+def test_status_before_the_agent_ever_ran_is_empty_and_no_error(
+    cabinet: Cabinet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["agent", "status", "--json", "--config", str(cabinet.config)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["running"], document["records"]) == (False, {})
+
+
+def test_status_tells_what_is_stuck_and_why(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
+    config, signer = load(cabinet.config), Signer(SigningKey(KEY))
+    journal = Journal.open(config.journal_path, Identity("METER_001", config.domain, bytes(signer.public_key)))
+    journal.begin_install(install_at())
+    for n in (1, 2):
+        journal.mark(journal.append(closing(n), signer.sign_record), State.HELD, "Frozen")
+    journal.close()
+    assert main(["agent", "status", "--json", "--config", str(cabinet.config)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["records"]["held"], document["codes"], document["last_seq"]) == (2, {"Frozen": 2}, 2)
+    assert main(["agent", "status", "--config", str(cabinet.config)]) == 0
+    told = capsys.readouterr().out
+    assert "2 held" in told
+    assert "Frozen (2)" in told
+    assert "not running" in told
+
+
+def test_status_of_a_corrupt_journal_is_refused(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
+    _corrupt_journal(cabinet)
+    assert main(["agent", "status", "--config", str(cabinet.config)]) == 4
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_a_second_agent_on_one_journal_is_busy(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["agent", "once", "--config", str(cabinet.config)])
+    config = load(cabinet.config)
+    capsys.readouterr()
+    key = bytes(Signer(SigningKey(KEY)).public_key)
+    journal = Journal.open(config.journal_path, Identity("METER_001", config.domain, key))
+    assert main(["agent", "once", "--config", str(cabinet.config)]) == 75
+    assert "stop that one first" in capsys.readouterr().err
+    journal.close()
+
+
+def _wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    give_up = time.monotonic() + seconds
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < give_up, "waited in vain"
+        pause.wait(0.05)
+
+
+RUNNING = """
+import json, logging, sys, threading
+from pathlib import Path
+from meterbridge.__main__ import main
+def tell():
+    status = Path(sys.argv[2])
+    while True:
+        threading.Event().wait(0.1)
+        if status.exists() and json.loads(status.read_text())["export_mwh"] is not None:
+            break
+    loaded = {name.split(".")[0] for name in sys.modules}
+    heavy = {"typer", "rich", "click", "textual", "starlette"} & loaded
+    lines = Path("/proc/self/status").read_text().splitlines()
+    memory = next(line.split()[1] for line in lines if line.startswith("VmRSS"))
+    chatty = logging.getLogger("httpx2").isEnabledFor(logging.INFO)
+    print(json.dumps({"heavy": sorted(heavy), "rss_kb": int(memory), "chatty": chatty}), flush=True)
+threading.Thread(target=tell, daemon=True).start()
+sys.exit(main(["agent", "run", "--config", sys.argv[1]]))
+"""
+
+
+def test_a_running_agent_is_small_reads_without_a_chain_and_leaves_at_sigterm(
+    cabinet: Cabinet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status_file = cabinet.folder / "run" / "METER_001.json"
+    agent = subprocess.Popen(
+        [sys.executable, "-c", RUNNING, str(cabinet.config), str(status_file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert agent.stdout is not None
+        told = json.loads(agent.stdout.readline())
+        assert told["heavy"] == []
+        assert told["rss_kb"] <= 80_000
+        assert not told["chatty"], "libraries that log requests log the RPC's address, and addresses hold keys"
+        assert main(["agent", "status", "--json", "--config", str(cabinet.config)]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert (document["running"], document["pid"]) == (True, agent.pid)
+        assert document["export_mwh"] == BASELINE_EXPORT
+        _wait_for(lambda: "cannot be reached" in (json.loads(status_file.read_text())["delivery_problem"] or ""))
+        os.kill(agent.pid, signal.SIGTERM)
+        _, err = agent.communicate(timeout=30)
+    finally:
+        agent.kill()
+        agent.communicate()
+    assert agent.returncode == 0
+    assert "Traceback" not in err
+    assert "METER_001: stopped" in err
+    assert not status_file.exists()
+
+
+def test_an_agent_whose_adapter_is_unplugged_still_delivers_and_reads_again_when_it_is_back(
+    enrolled: Cabinet, node: Node, buses: RunningBuses
+) -> None:
+    link = enrolled.folder / "port"
+    enrolled.port = str(link)
+    stop = threading.Event()
+    connect: Callable[[str], Chain] = lambda _url: node.chain  # noqa: E731
+    agent = threading.Thread(target=service.run, args=(load(enrolled.config), stop, connect))
+    agent.start()
+    status_file = enrolled.folder / "run" / "METER_001.json"
+    try:
+        _wait_for(lambda: bool(node.chain.accounts([node.site.meter_state("METER_001")])[0]))
+        assert json.loads(status_file.read_text())["export_mwh"] is None
+        link.symlink_to(buses.ports[0])
+        _wait_for(lambda: status_file.exists() and json.loads(status_file.read_text())["export_mwh"] is not None)
+    finally:
+        stop.set()
+        agent.join(30)
+    assert not agent.is_alive()
+
+
+def test_an_agent_that_contradicts_the_chain_stops_by_itself_with_exit_code_4(enrolled: Cabinet, node: Node) -> None:
+    enrolled.domain = "ffffffffffffffff"
+    connect: Callable[[str], Chain] = lambda _url: node.chain  # noqa: E731
+    assert service.run(load(enrolled.config), threading.Event(), connect) == 4
