@@ -1,0 +1,227 @@
+"""One RS-485 bus: who asks, when, and which answers are believed.
+
+An RTU reply repeats the unit id and the function code, but not the address that was asked for.  A late reply to one
+question is therefore a well-formed answer to the next one.  What this file does about it:
+
+- the time that a meter may take comes from its profile, not from a default;
+- after a time-out or a damaged reply nothing is sent for 500 ms, and then the bus is drained until it is quiet;
+- a request of the same shape as the one before, for another address, waits for quiet in the same way.  (Whoever plans
+  requests lets successive ones differ in length, so that this costs nothing: `meteredge.plan`.)
+
+One lock: any number of threads may ask, one request is on the wire.  minimalmodbus frames requests and checks replies;
+`meteredge.transceiver` carries the bytes.
+"""
+
+import struct
+import termios
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import NoReturn
+
+import minimalmodbus
+import serial
+
+from meteredge.bus_errors import (
+    EXCEPTION_NAMES,
+    BusError,
+    CorruptReply,
+    DeviceException,
+    NoReply,
+    PortGone,
+    RequestRefused,
+    WrongReply,
+)
+from meteredge.clock import Clock
+from meteredge.port import HIGHEST_UNIT, refuse_unless_reading
+from meteredge.profiles import Profile
+from meteredge.transceiver import OnFrame, Transceiver, crc_is_right, is_exception
+
+SILENCE_S = 0.5
+"""How long nothing is sent after a time-out or a damaged reply."""
+REOPEN_S = 1.0
+"""Pause before a port that is gone is looked for again; grows by as much each time."""
+REOPEN_MAX_S = 30.0
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a meter asks of its master, seconds."""
+
+    response_s: float = 0.5
+    """Longest time from the end of a request to the first byte of the reply."""
+    gap_s: float = 0.0
+    """Silence before a request; never less than 3.5 characters."""
+
+
+def timing_of(profile: Profile) -> Timing:
+    """The timing that a profile asks for."""
+    return Timing(profile.response_ms.max / 1000, profile.min_gap_ms / 1000)
+
+
+class _Frames(minimalmodbus.Instrument):  # type: ignore[misc]
+    """minimalmodbus makes and checks frames; `_communicate` is the one place where it would touch the port."""
+
+    def __init__(self, port: serial.Serial, exchange: Callable[[bytes, int], bytes]) -> None:
+        super().__init__(port, 1)
+        self._exchange = exchange
+
+    def read(self, fc: int, address: int, words: int) -> tuple[int, ...]:
+        """The words of a reply whose CRC, unit, function code and length are right.  Raises ModbusException."""
+        payload = self._perform_command(fc, struct.pack(">HH", address, words))
+        if len(payload) != 1 + 2 * words or payload[0] != 2 * words:
+            raise minimalmodbus.InvalidResponseError(f"{len(payload)} bytes for {words} words")
+        return struct.unpack(f">{words}H", payload[1:])
+
+    def _communicate(self, request: bytes, number_of_bytes_to_read: int) -> bytes:
+        return self._exchange(request, number_of_bytes_to_read)
+
+
+class Bus:
+    """A bus behind an open port with the methods of `serial.Serial`.
+
+    `on_frame` sees all traffic.  Methods raise BusError.
+    """
+
+    def __init__(self, port: serial.Serial, clock: Clock, on_frame: OnFrame | None = None) -> None:
+        self.port = port
+        self._wire = Transceiver(port, clock, on_frame)
+        self.statistics = self._wire.statistics
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._frames = _Frames(port, self._exchange)
+        self._timing = Timing()
+        self._raw = b""
+        self._last_shape: tuple[int, int, int, int] | None = None
+        # Whoever had the port before us may have left a question behind whose answer is still to come.
+        self._settle_after: float | None = clock.monotonic() + SILENCE_S
+        self._reopen_after = 0.0
+        self._reopen_tries = 0
+
+    def read_block(self, unit: int, fc: int, address: int, words: int, timing: Timing = Timing()) -> tuple[int, ...]:
+        """The words at `address` (0-based) of a unit, by function code 3 or 4.
+
+        Raises NoReply, CorruptReply, WrongReply, DeviceException, NoisyBus, PortGone and the errors of opening a port.
+        """
+        if not 1 <= unit <= HIGHEST_UNIT:
+            raise RequestRefused(f"unit {unit} is no single meter", "unit ids go from 1 to 247")
+        with self._lock:
+            self._timing = timing
+            self._frames.address = unit
+            shape = (unit, fc, words, address)
+            if self._last_shape is not None and self._last_shape != shape and self._last_shape[:3] == shape[:3]:
+                self._hold_silence()
+            self._last_shape = shape
+            where = f"unit {unit} on {self.port.port} ({self._settings()})"
+            try:
+                reply = self._frames.read(fc, address, words)
+            except minimalmodbus.ModbusException as error:
+                self._explain(error, where, f"{words} registers at 0x{address:04X} by function code {fc}")
+            except (serial.SerialException, OSError, termios.error) as error:
+                self.port.close()
+                gone = PortGone(f"{self.port.port} failed ({error})", "plug the adapter in again; it is looked for")
+                self._count(gone)
+                raise gone from error
+            except BusError as error:
+                self._count(error)
+                raise
+            self.statistics.replies += 1
+            return reply
+
+    def distrust(self) -> None:
+        """Keep silence and drain before the next request: what was read does not fit what was asked."""
+        with self._lock:
+            self._hold_silence()
+
+    def close(self) -> None:
+        """Give the port back, after the request that is on the wire."""
+        with self._lock:
+            self.port.close()
+
+    def counts(self) -> dict[str, int]:
+        """The statistics by name."""
+        return asdict(self.statistics)
+
+    # What follows runs under the lock.
+
+    def _exchange(self, request: bytes, expected: int) -> bytes:
+        """What minimalmodbus has instead of a port."""
+        refuse_unless_reading(request)
+        self._raw = b""
+        self._open_again()
+        self._settle()
+        self._raw = self._wire.exchange(request, expected, self._timing.response_s, self._timing.gap_s)
+        return self._raw
+
+    def _explain(self, error: Exception, where: str, what: str) -> NoReturn:
+        """Raise what minimalmodbus found as an error of ours, and keep silence where a late reply may still come."""
+        raw = self._raw
+        if is_exception(raw) and raw[0] == self._frames.address and raw[1] & 0x7F == self._last_code():
+            name = EXCEPTION_NAMES.get(raw[2], "an unknown code")
+            refused = DeviceException(
+                f"{where} answers exception {raw[2]} ({name}) to {what}",
+                "the meter is there, but has no such registers: check that `profile` is its model",
+                raw[2],
+            )
+            self._count(refused)
+            raise refused from error
+        self._hold_silence()
+        failure: BusError
+        if not raw:
+            failure = NoReply(
+                f"{where} did not answer within {self._timing.response_s * 1000:.0f} ms",
+                "check unit id, baud and parity against the meter's menu, then power and the wires A and B",
+            )
+        elif crc_is_right(raw):
+            failure = WrongReply(
+                f"{where} was asked for {what}, and a reply to something else came ({raw.hex(' ')})",
+                "the bus is drained and asked again; if it stays so, two masters or two meters share it",
+                raw,
+            )
+        else:
+            failure = CorruptReply(
+                f"{where}: the reply is damaged ({len(raw)} bytes: {raw[:24].hex(' ')})",
+                "if every reply is, baud or parity is wrong; if some are, check termination, bias and the common wire",
+                raw,
+            )
+        self._count(failure)
+        raise failure from error
+
+    def _last_code(self) -> int:
+        return self._last_shape[1] if self._last_shape is not None else 0
+
+    def _count(self, error: BusError) -> None:
+        if hasattr(self.statistics, error.kind):
+            setattr(self.statistics, error.kind, getattr(self.statistics, error.kind) + 1)
+
+    def _hold_silence(self) -> None:
+        self._settle_after = self._clock.monotonic() + SILENCE_S
+
+    def _settle(self) -> None:
+        """After a failure: wait out the silence, then drain until nothing has come for QUIET_S."""
+        if self._settle_after is None:
+            return
+        self._clock.sleep(self._settle_after - self._clock.monotonic())
+        self.statistics.settled += 1
+        self._wire.wait_for_quiet()
+        self._settle_after = None
+
+    def _open_again(self) -> None:
+        if self.port.is_open:
+            return
+        now = self._clock.monotonic()
+        if now < self._reopen_after:
+            raise PortGone(
+                f"{self.port.port} is gone",
+                f"plug the adapter in; it is looked for again in {self._reopen_after - now:.0f} s",
+            )
+        self._reopen_tries += 1
+        self._reopen_after = now + min(REOPEN_S * self._reopen_tries, REOPEN_MAX_S)
+        self.port.open()
+        self._reopen_tries = 0
+        self.statistics.reopened += 1
+        self._hold_silence()
+
+    def _settings(self) -> str:
+        port = self.port
+        return f"{port.baudrate} baud {port.bytesize}{port.parity}{port.stopbits}"
