@@ -1,0 +1,335 @@
+"""The stage of a scenario: one meter on a bus in memory, the real agent, the real programs, and virtual time.
+
+The agent's two loops (`meteredge.service`) are played one after the other by the same rules: when to look, when to try
+a close again, when to deliver again.  True time runs with the bus; the node's own clock may be set to something else.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from solders.keypair import Keypair
+
+from meterchain import programs as built
+from meterchain import site as chain_site
+from meterchain.accounts import MeterState, Role, fetch
+from meterchain.embedded import EmbeddedChain
+from meterchain.record import Record
+from meterchain.site import Site, SiteSettings
+from meterchain.units import SLOT_S, Lamports, UnixTime
+from meteredge import service
+from meteredge.agent import Agent
+from meteredge.bus import Bus
+from meteredge.bus_errors import BusError
+from meteredge.clock import VirtualClock
+from meteredge.journal import Row, State, UnknownInstall
+from meteredge.journal_schema import JournalError
+from meteredge.keys import create_key
+from meteredge.profiles import load
+from meteredge.reader import Reader
+from meteredge.reconcile import DeliveryStopped
+from meteredge.refusals import Verdict
+from meteredge.signer import Signer
+from meteredge.slots import SlotStaysOpen
+from meteredge.timesource import ToldTime
+from metersim.bus.fault import Fault, Request
+from metersim.bus.line import Line
+from metersim.bus.memory_port import MemoryPort
+from metersim.bus.timeline import Timeline
+from metersim.bus.wire import Wire
+from metersim.meters.changes import Change
+from metersim.meters.installation import Installation
+from metersim.meters.meter import Meter, MeterPlan
+from metersim.stage.cast import Part, wallet
+from metersim.stage.node import Node, ledger_of, read_baseline, register, start_agent
+from metersim.stage.scenarios.files import Config
+from metersim.stage.scenarios.weather import WeatheredChain
+
+METER_ID = "METER_001"
+ENROLLED_S = 150.0
+"""The meter is enrolled so long after the beginning: the slot before it is nobody's any more."""
+FIRST_LOOK_S = 2.0
+"""The agent starts so long after the beginning."""
+AFTER_END_S = 200.0
+"""The play goes on so long after the last slot's end, for late closes and deliveries."""
+_TREASURY = Lamports(1_000_000_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the meter held when it was asked: registers in mWh at a moment of its world."""
+
+    utc_s: float
+    serial: str
+    export_mwh: int
+    import_mwh: int
+
+
+@dataclass
+class Witness:
+    """A meter, and what it held each time it was asked."""
+
+    meter: Meter
+    seen: list[Held] = field(default_factory=list)
+
+    @property
+    def unit(self) -> int:
+        """The meter's."""
+        return self.meter.unit
+
+    @property
+    def turnaround_s(self) -> float:
+        """The meter's."""
+        return self.meter.turnaround_s
+
+    def answer(self, request: Request) -> bytes | None:
+        """The meter's answer."""
+        now = self.meter.at(request.utc_s)
+        energy = now.moment(request.utc_s).energy_mwh
+        self.seen.append(Held(request.utc_s, now.plan.serial, energy.export, energy.import_))
+        return self.meter.answer(request)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A record that the node signed, and between which true moments it read the meter for it (Unix seconds)."""
+
+    row: Row
+    begun_s: float
+    done_s: float
+
+    @property
+    def record(self) -> Record:
+        """Its 96 bytes, read."""
+        return Record.decode(self.row.record)
+
+
+class World:
+    """One play in progress.  `now` is true time; `clock` the node's."""
+
+    def __init__(
+        self,
+        config: Config,
+        changes: tuple[Change, ...],
+        chain: EmbeddedChain,
+        site: Site,
+        authority: Keypair,
+        folder: Path,
+    ) -> None:
+        table = config.meter
+        profile = load(table.profile)
+        phases = max(profile.phases)
+        line = Line(table.baud, table.format)
+        plan = MeterPlan(
+            table.profile,
+            Installation(config.seed, config.seed, phases, table.load, table.pv_peak_w),
+            line,
+            serial=table.serial,
+            since_utc=config.begin_s,
+            import_mwh=table.import_mwh,
+            export_mwh=table.export_mwh,
+            settings=table.settings,
+            modulus_mwh=table.modulus_mwh,
+            changes=changes,
+        )
+        self.config = config
+        self.folder = folder
+        self.clock = VirtualClock(config.begin_s)
+        self.witness = Witness(plan.build())
+        self.wire = Wire(line, [self.witness], seed=config.seed, timeline=Timeline(config.begin_s, 0.0, 1.0))
+        self.bus = Bus(MemoryPort(self.wire, self.clock), self.clock)  # type: ignore[arg-type]
+        self.time_source = ToldTime()
+        self.home = chain
+        """Where the meter is enrolled, whatever the node's RPC address leads to."""
+        self.chain = WeatheredChain(chain, self.now)
+        self.site, self.authority = site, authority
+        self.signed: list[Signed] = []
+        self.told: dict[str, None] = {}
+        self.stopped = ""
+        self.owner_suspended = False
+        self._counts: Counter[State] = Counter()
+        self._acting: list[Fault] = []
+        part = Part(METER_ID, Role.STUDENT, plan, table.rated_w)
+        (folder / METER_ID).mkdir()
+        self.node = Node(
+            part,
+            folder / METER_ID,
+            self.bus,
+            Reader(self.bus, plan.unit, profile, self.clock),
+            Signer(create_key(folder / METER_ID / "meter.key")),
+            wallet(config.seed, "owner"),
+            wallet(config.seed, "relayer"),
+        )
+        self.clock.advance(ENROLLED_S)
+        serial, self.baseline = read_baseline(self.node)
+        self.chain.clock()
+        register(self.chain, site, authority, self.node, serial, self.baseline)
+        self.serial = None if serial.startswith("label:") else serial
+        self.agent: Agent | None = None
+        self._begin_loops()
+
+    def now(self) -> float:
+        """True time, Unix seconds."""
+        return self.config.begin_s + self.clock.monotonic()
+
+    @property
+    def counts(self) -> Counter[State]:
+        """Records of the present journal by state."""
+        return self._counts if self.agent is None else Counter(self.agent.counts())
+
+    # -- what events do
+
+    def begin_fault(self, fault: Fault) -> None:
+        """Let it act on the wire, after those that act already."""
+        self._acting.append(fault)
+        self.wire.faults = tuple(self._acting)
+
+    def end_fault(self, fault: Fault) -> None:
+        """Let it act no more."""
+        self._acting = [acting for acting in self._acting if acting is not fault]
+        self.wire.faults = tuple(self._acting)
+
+    def power_off(self) -> None:
+        """The node is without power: nothing runs, what was not written is gone."""
+        if self.agent is not None:
+            self._counts = Counter(self.agent.counts())
+            self.agent.journal.close()
+        self.agent = None
+
+    def power_on(self) -> None:
+        """The node starts anew, from what its files hold."""
+        node = replace(self.node, reader=self._reader())
+        self.agent = start_agent(self.chain, self.site, node, self.clock, self.time_source, self.config.settle_every)
+        self._begin_loops()
+
+    def another_agent(self, name: str) -> Agent:
+        """A second agent with the same key and a journal of its own: a copied card."""
+        folder = self.folder / name
+        folder.mkdir()
+        node = replace(self.node, folder=folder, reader=self._reader())
+        return start_agent(self.chain, self.site, node, self.clock, self.time_source)
+
+    def lead_astray(self, chain: EmbeddedChain, site: Site, authority: Keypair) -> None:
+        """The node's RPC address leads to `chain`, where its meter is enrolled too."""
+        register(chain, site, authority, self.node, self.node.part.plan.serial, self.baseline)
+        self.chain.inner = chain
+
+    def tell(self, problem: str) -> None:
+        """Note what the technician is told."""
+        self.told[problem] = None
+
+    def _reader(self) -> Reader:
+        plan = self.node.part.plan
+        return Reader(self.bus, plan.unit, load(plan.profile), self.clock, self.serial)
+
+    # -- time
+
+    def play_until(self, until_s: float) -> None:
+        """Let the agent do what it does until `until_s` (true time)."""
+        while (at_s := min(self._close_at_s, self._deliver_at_s)) < until_s:
+            self._pass_to(at_s)
+            if self.agent is None or self.stopped:
+                break
+            if self._deliver_at_s <= self._close_at_s:
+                self._deliver(self.agent)
+            else:
+                self._look(self.agent)
+        self._pass_to(until_s)
+
+    def _pass_to(self, at_s: float) -> None:
+        self.clock.advance(max(0.0, at_s - self.now()))
+
+    def _begin_loops(self) -> None:
+        self._close_failures = self._deliver_failures = 0
+        self._look_at_s = self.now()
+        self._deliver_at_s = self.now()
+        self._close_at_s = self.now() + FIRST_LOOK_S
+
+    def _look(self, agent: Agent) -> None:
+        """One turn of the service's closing loop."""
+        try:
+            begun_s = self.now()
+            row = self._close(agent)
+            if row is not None:
+                self.signed.append(Signed(row, begun_s, self.now()))
+                self._deliver_at_s = self.now()
+            elif self.now() >= self._look_at_s:
+                agent.read()
+            self._close_failures = 0
+        except DeliveryStopped:
+            return
+        except (BusError, SlotStaysOpen, JournalError) as error:
+            self._close_failures += 1
+            self.tell(str(error))
+        pause_s = service.next_pause_s(agent.seconds_to_close(), self._close_failures, self.config.poll_s)
+        self._look_at_s = self._close_at_s = self.now() + max(pause_s, 0.001)
+
+    @staticmethod
+    def _close(agent: Agent) -> Row | None:
+        try:
+            return agent.close_due_slot()
+        except UnknownInstall:
+            return None
+
+    def _deliver(self, agent: Agent) -> None:
+        """One turn of the service's delivering loop."""
+        try:
+            report = agent.deliver()
+        except DeliveryStopped as stopped:
+            self.tell(str(stopped))
+            self.stopped = stopped.code
+            return
+        self._deliver_failures = self._deliver_failures + 1 if report.verdict else 0
+        if report.problem:
+            self.tell(report.problem)
+        pause_s = service.IDLE_S
+        if report.verdict is Verdict.RETRY:
+            doubled = service.DELIVER_AGAIN_S * 2 ** min(self._deliver_failures - 1, 10)
+            pause_s = min(doubled, service.DELIVER_AGAIN_MOST_S)
+        elif report.verdict is None and agent.journal.undelivered():
+            pause_s = service.DELIVER_AGAIN_S
+        self._deliver_at_s = self.now() + pause_s
+
+    # -- the end
+
+    def settle(self) -> None:
+        """Mint and burn what is due, as anybody may.  Raises TransactionFailed."""
+        state = self.state()
+        if state is not None:
+            self.home.set_unix_time(UnixTime(int(self.now())))
+            ledger = ledger_of(self.home, self.site, self.node)
+            dues = ledger.dues(state)
+            if dues.mint_mwh or dues.burn_mwh:
+                ledger.settle(dues, 7)
+
+    def state(self) -> MeterState | None:
+        """What the chain believes about the meter."""
+        return fetch(self.home, self.site.programs, MeterState, self.site.meter_state(METER_ID))
+
+    def slot_number(self, slot: int) -> int:
+        """Which slot of the play that is, from 1."""
+        return (slot - self.config.begin_s) // SLOT_S + 1
+
+
+@contextmanager
+def raised(config: Config, changes: tuple[Change, ...], folder: Path) -> Iterator[World]:
+    """A chain with a site, the meter enrolled on it at the beginning, its agent not yet started."""
+    with ExitStack() as stack:
+        chain, site, authority = found_site(UnixTime(config.begin_s), "scenario")
+        stack.callback(chain.close)
+        world = World(config, changes, chain, site, authority, folder)
+        stack.callback(world.power_off)
+        world.power_on()
+        yield world
+
+
+def found_site(at: UnixTime, name: str) -> tuple[EmbeddedChain, Site, Keypair]:
+    """A fresh chain with the committed programs, initialised as a site of that name, and its department's key."""
+    chain = EmbeddedChain(at)
+    authority = wallet(1, "department")
+    chain.airdrop(authority.pubkey(), _TREASURY)
+    programs = built.load()
+    chain_site.deploy_programs(chain, programs, payer=authority, authority=authority)
+    return chain, chain_site.initialise(chain, programs, SiteSettings(name), authority), authority
