@@ -1,0 +1,90 @@
+"""`make bench`: measure, print tables, write build/bench.json; `--write` fills the README and the baseline.
+
+The document: {"conditions": {...}, "cu": {"submit_1": 1234, ...}, "demo": {...}, "cli": {...}}.
+Compute units are exact; everything in seconds was taken on a shared machine and is worth what its conditions say.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from tests.bench import commands, compute, readme
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "build" / "bench.json"
+Numbers = Mapping[str, float]
+SECTIONS: Mapping[str, tuple[str, Callable[[], Numbers]]] = {
+    "cu": (
+        "compute units: our instructions with all they call, precompile and compute budget excluded",
+        compute.measure,
+    ),
+    "cli": ("starting the command", commands.measure_help),
+    "demo": ("make demo, 15 meters, 4 slots", commands.measure_demo),
+}
+
+
+def conditions() -> dict[str, str | int]:
+    """On what these numbers were taken."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return {
+        "commit": commit.stdout.strip(),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "cores": len(os.sched_getaffinity(0)),
+        "solders": version("solders"),
+        "token_program": "p-token, as in LiteSVM and on mainnet",
+    }
+
+
+def show(title: str, section: str, numbers: Numbers, console: Console) -> None:
+    """One table per section, with the limit where there is one."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("key")
+    table.add_column("measured", justify="right")
+    table.add_column("limit", justify="right")
+    for key, value in numbers.items():
+        limit = readme.LIMITS.get(f"{section}.{key}")
+        table.add_row(f"{section}.{key}", f"{value:,}", "" if limit is None else f"{limit:,}")
+    console.print(table)
+
+
+def main() -> int:
+    """0 done, 1 a limit is passed, 2 wrong use."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--only", choices=SECTIONS, help="one section")
+    parser.add_argument("--write", action="store_true", help="fill the README's table and the compute-unit baseline")
+    arguments = parser.parse_args()
+    console, document = Console(), json.loads(DOCUMENT.read_text()) if DOCUMENT.exists() else {}
+    document["conditions"] = conditions()
+    for name, (title, measure) in SECTIONS.items():
+        if arguments.only in (None, name):
+            print(f"measuring {title} …", file=sys.stderr)  # noqa: T201
+            document[name] = dict(measure())
+            show(title, name, document[name], console)
+    DOCUMENT.parent.mkdir(exist_ok=True)
+    DOCUMENT.write_text(json.dumps(document, indent=1) + "\n")
+    if arguments.write:
+        readme.fill(document)
+    passed = [
+        key
+        for key, limit in readme.LIMITS.items()
+        if (value := readme.find(document, key)) is not None and value > limit
+    ]
+    for key in passed:
+        console.print(f"{key} is above its limit", style="red")
+    return 1 if passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""The limits that the project promises, and the README's table of what was measured."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+BASELINE = Path(__file__).with_name("baseline.json")
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+LIMITS: Mapping[str, float] = {
+    "cu.submit_1": 1_500,
+    "cu.submit_4": 4_500,
+    "cu.process_mint": 6_000,
+    "cu.process_mint_burn": 9_000,
+    "cli.help_seconds": 0.3,
+    "demo.seconds": 60,
+}
+WORDS = {
+    "cu.submit_1": "one verified reading, compute units",
+    "cu.submit_4": "four verified readings in one transaction, compute units",
+    "cu.process_mint": "energy credited and GRID minted, compute units",
+    "cu.process_mint_burn": "the same with a burn, compute units",
+    "cli.help_seconds": "`meterbridge --help`, seconds",
+    "demo.seconds": "`make demo`: 15 meters, 4 slots, seconds",
+}
+
+
+def find(document: Mapping[str, Any], key: str) -> float | None:
+    """The number at `section.key`, None if that section was not measured."""
+    section, _, name = key.partition(".")
+    value: float | None = document.get(section, {}).get(name)
+    return value
+
+
+def fill(document: Mapping[str, Any]) -> None:
+    """Write the README's table between its markers, and the baseline that tests hold compute units to."""
+    rows = "".join(
+        f"| {words} | {value:,} | {LIMITS[key]:,} |\n"
+        for key, words in WORDS.items()
+        if (value := find(document, key)) is not None
+    )
+    where = document["conditions"]
+    text = README.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    machine = f"Python {where['python']}, {where['cores']} cores of a shared machine"
+    note = f"{machine}, solders {where['solders']}, {where['token_program']}."
+    README.write_text(f"{before}{BEGIN}\n| what | measured | at most |\n|---|---:|---:|\n{rows}\n{note}\n{END}{after}")
+    if "cu" in document:
+        BASELINE.write_text(json.dumps(document["cu"], indent=1) + "\n")
