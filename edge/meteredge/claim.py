@@ -54,7 +54,6 @@ def make_claim(
     signer, profile = Signer(load_meter_key(config)), MeterAtPort(config, clock).profile
     proof = signer.prove_possession(config.domain, config.meter.id, owner, install_id)
     return Claim(
-        schema=1,
         meter_id=config.meter.id,
         owner=str(owner),
         domain=config.site.domain,

@@ -124,10 +124,11 @@ def _read_private(path: Path, size: int | None, what: str, *, credential: bool) 
         ) from None
     except OSError as error:
         raise KeyFileError(f"{path}: the {what} cannot be read ({error.strerror}); check owner and mode") from error
-    with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(file.fileno())
-        _refuse_exposed(path, facts, what, credential=credential)
-        content = file.read(4096)
+    try:
+        _refuse_exposed(path, os.fstat(descriptor), what, credential=credential)
+        content = os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)
     if size is not None and len(content) != size:
         raise KeyFileError(f"{path}: the {what} has {len(content)} bytes instead of {size}: restore the file")
     return content

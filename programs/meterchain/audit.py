@@ -4,6 +4,7 @@ each meter   minted ≤ credited export (equal once everything is processed); bu
 all meters   Σ minted = TokenConfig.total_minted; Σ burned = total_burned_consumption
 the mint     supply = total_minted - what was burned; the difference, if any, is holders' own SPL burns
 the rules    only the oracle mints, nobody can freeze, one domain
+each market  vaults hold what is owed, seats and fees add up to it, locks stand behind orders (market.conservation)
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from solders.pubkey import Pubkey
 from meterchain import pdas
 from meterchain.accounts import Meter, MeterState, OracleConfig, RegistryConfig, TokenConfig, fetch, fetch_all
 from meterchain.chain import Chain, ChainError
+from meterchain.check import Check
+from meterchain.market import conservation
 from meterchain.programs import Programs
 from meterchain.tokens import TOKEN_PROGRAM, Mint, read_mint, read_token_account
 from meterchain.units import ATOMS_PER_MWH, Atoms, Mwh
@@ -23,15 +26,6 @@ GRID_DECIMALS = 9
 
 class NothingToAudit(ChainError):
     """There is no initialised site on this chain."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One statement, whether it holds, and the numbers behind it."""
-
-    name: str
-    ok: bool
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +54,7 @@ class Audit:
 
 
 def audit(chain: Chain, programs: Programs, *, settled: bool = False) -> Audit:
-    """Look at every meter, the token and the mint.
+    """Look at every meter, the token, the mint, and every market.
 
     With `settled`, export that is credited but not yet minted is a failure; without, it is waiting.
     Raises NothingToAudit, AccountError and what Chain.accounts raises.
@@ -76,6 +70,7 @@ def audit(chain: Chain, programs: Programs, *, settled: bool = False) -> Audit:
     checks += _of_totals(list(states.values()), token)
     checks += _of_supply(chain, token, mint)
     checks += _of_rules(chain, programs, token, mint)
+    checks += conservation.checks(chain, programs)
     return Audit(lines, tuple(checks))
 
 

@@ -132,14 +132,7 @@ def deploy(
     Raises DeployError (no key, other upgrade authority, bytes that differ after all) and what Chain.send raises.
     """
     there = look(chain, program)
-    if there is None and (program_key is None or program_key.pubkey() != program):
-        raise DeployError(
-            f"{program} is not deployed yet, and its keypair was not given: pass it to deploy the first time"
-        )
-    if there and there.authority != authority.pubkey():
-        raise DeployError(
-            f"{program} can be upgraded by {there.authority or 'nobody'} only, not by {authority.pubkey()}"
-        )
+    refuse_strangers(there, program, authority, program_key)
     if there and there.holds(binary):
         progress("unchanged", len(binary), len(binary))
         return Deployment(program, "unchanged", len(binary), 0)
@@ -156,6 +149,18 @@ def deploy(
     chain.wait_past(done.slot)
     progress("verified", 1, 1)
     return Deployment(program, "deployed" if there is None else "upgraded", len(binary), writes)
+
+
+def refuse_strangers(there: OnChain | None, program: Pubkey, authority: Keypair, program_key: Keypair | None) -> None:
+    """Raises DeployError if `authority` may not upgrade what is there, or the key of a new program is not given."""
+    if there is None and (program_key is None or program_key.pubkey() != program):
+        raise DeployError(
+            f"{program} is not deployed yet, and its keypair was not given: pass it to deploy the first time"
+        )
+    if there and there.authority != authority.pubkey():
+        raise DeployError(
+            f"{program} can be upgraded by {there.authority or 'nobody'} only, not by {authority.pubkey()}"
+        )
 
 
 def room_for(binary: bytes) -> int:

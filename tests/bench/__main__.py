@@ -16,16 +16,24 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from tests.bench import commands, compute, readme
+from tests.bench import commands, compute, market, readme
+
+Numbers = Mapping[str, float]
+
+
+def measure_units() -> Numbers:
+    """Section `cu`: the line's instructions and the market's."""
+    return {**compute.measure(), **market.measure_cu()}
+
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "build" / "bench.json"
-Numbers = Mapping[str, float]
 SECTIONS: Mapping[str, tuple[str, Callable[[], Numbers]]] = {
     "cu": (
         "compute units: our instructions with all they call, precompile and compute budget excluded",
-        compute.measure,
+        measure_units,
     ),
+    "market": ("the market: transactions for an epoch of 4,096 orders", market.measure_counts),
     "cli": ("starting the command", commands.measure_help),
     "demo": ("make demo, 15 meters, 4 slots", commands.measure_demo),
 }

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.bench import market
+
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 BASELINE = Path(__file__).with_name("baseline.json")
@@ -16,12 +18,14 @@ LIMITS: Mapping[str, float] = {
     "cu.process_mint_burn": 9_000,
     "cli.help_seconds": 0.3,
     "demo.seconds": 60,
+    **market.LIMITS,
 }
 WORDS = {
     "cu.submit_1": "one verified reading, compute units",
     "cu.submit_4": "four verified readings in one transaction, compute units",
     "cu.process_mint": "energy credited and GRID minted, compute units",
     "cu.process_mint_burn": "the same with a burn, compute units",
+    **market.WORDS,
     "cli.help_seconds": "`meterbridge --help`, seconds",
     "demo.seconds": "`make demo`: 15 meters, 4 slots, seconds",
 }

@@ -1,5 +1,5 @@
-"""docs/programs.md says what the committed IDLs and the Rust sources say: no instruction, account, error, event or
-parameter is missing, none is invented, and every byte of every account stands where the page puts it.
+"""docs/programs.md and docs/trading.md say what the committed IDLs and the Rust sources say: no instruction, account,
+error, event or parameter is missing, none is invented, and every byte of every account stands where the pages put it.
 """
 
 import json
@@ -14,7 +14,7 @@ import pytest
 from solders.pubkey import Pubkey
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "programs.md").read_text("utf-8")
+PAGES = {name: (ROOT / "docs" / name).read_text("utf-8") for name in ("programs.md", "trading.md")}
 SOURCES = ROOT / "programs"
 TITLES = {
     "governance": "Governance",
@@ -25,13 +25,15 @@ TITLES = {
 }
 PARTS = {"EpochEnergy": "oracle", "Clear": "trading", "Order": "trading", "Seat": "trading", "HistoryEntry": "trading"}
 """Layouts of what lies inside accounts, and in whose IDL they are."""
+ROWS = {"Book": "BOOK", "Seats": "SEATS", "History": "HISTORY"}
+"""Accounts with rows behind their header, and what their constants begin with."""
 OWN_SINGLETONS = re.compile(r'^"\w+"$')
 SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "i64": 8, "pubkey": 32}
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the page, with the heading of level 2 and the nearest heading above it."""
+    """One table of a page, with the heading of level 2 (trading.md is one chapter) and the nearest heading above it."""
 
     chapter: str
     heading: str
@@ -43,22 +45,27 @@ def cells(line: str) -> tuple[str, ...]:
     return tuple(cell.strip().replace("`", "") for cell in line.strip().strip("|").split("|"))
 
 
-def tables() -> Iterator[Table]:
+def page_of(program: str) -> str:
+    return PAGES["trading.md" if program == "trading" else "programs.md"]
+
+
+def tables(page: str, whole: str = "") -> Iterator[Table]:
+    """`whole`: the one chapter that the page is."""
     chapter = heading = ""
     block: list[str] = []
-    for line in [*PAGE.splitlines(), ""]:
+    for line in [*page.splitlines(), ""]:
         if line.startswith("|"):
             block.append(line)
             continue
         if block:
-            yield Table(chapter, heading, cells(block[0]), tuple(cells(row) for row in block[2:]))
+            yield Table(whole or chapter, heading, cells(block[0]), tuple(cells(row) for row in block[2:]))
             block = []
         if line.startswith("#"):
             heading = line.lstrip("# ")
             chapter = heading if line.startswith("## ") else chapter
 
 
-TABLES = tuple(tables())
+TABLES = (*tables(PAGES["programs.md"]), *tables(PAGES["trading.md"], TITLES["trading"]))
 
 
 @cache
@@ -73,6 +80,12 @@ def types(program: str) -> Mapping[str, Any]:
 def rows_of(chapter: str, first_column: str) -> tuple[tuple[str, ...], ...]:
     (table,) = [table for table in TABLES if table.chapter == chapter and table.columns[0] == first_column]
     return table.rows
+
+
+def rows_of_both(first_column: str) -> list[tuple[str, ...]]:
+    """Of the two tables that begin with this column, one on each page."""
+    first, second = [table for table in TABLES if table.columns[0] == first_column]
+    return [*first.rows, *second.rows]
 
 
 def size_of(kind: Any, known: Mapping[str, Any]) -> int:  # noqa: ANN401
@@ -97,6 +110,16 @@ def spelled(kind: Any, known: Mapping[str, Any]) -> str:  # noqa: ANN401
     return spelled(body["alias"], known) if body["kind"] == "type" else str(inner["name"])
 
 
+def defined_in(kind: Any) -> Iterator[str]:  # noqa: ANN401
+    """Names of the types that `kind` is made of."""
+    if isinstance(kind, dict):
+        ((word, inner),) = kind.items()
+        if word == "defined":
+            yield inner["name"]
+        else:
+            yield from defined_in(inner[0] if word == "array" else inner)
+
+
 def layout(name: str, known: Mapping[str, Any], at: int) -> Iterator[tuple[str, str, str]]:
     for field in known[name]["fields"]:
         yield str(at), field["name"], spelled(field["type"], known)
@@ -114,6 +137,21 @@ def test_every_instruction_stands_on_the_page_with_its_arguments(program: str) -
         for instruction in idl(program)["instructions"]
     ]
     assert sorted(row[0] for row in rows_of(TITLES[program], "instruction")) == sorted(calls)
+
+
+def test_every_instruction_of_trading_stands_on_its_page_with_its_accounts() -> None:
+    def shown(account: Mapping[str, Any]) -> str:
+        marks = "\\*" * account.get("signer", False) + "+" * account.get("writable", False)
+        return f"{account['name']}{marks}"
+
+    there = {shape["name"]: ", ".join(map(shown, shape["accounts"])) for shape in idl("trading")["instructions"]}
+    assert {row[0]: row[1] for row in rows_of(TITLES["trading"], "call")} == there
+
+
+def test_the_rows_behind_a_header_lie_where_the_page_of_trading_says() -> None:
+    constants = {constant["name"]: int(constant["value"]) for constant in idl("trading")["constants"]}
+    shown = {row[0]: (int(row[1]), int(row[2])) for row in rows_of(TITLES["trading"], "account")}
+    assert shown == {name: (constants[f"{word}_ROWS_AT"], constants[f"{word}_ROW"]) for name, word in ROWS.items()}
 
 
 @pytest.mark.parametrize("program", TITLES)
@@ -158,24 +196,31 @@ def test_no_layout_is_of_an_account_that_no_program_has() -> None:
 
 
 @pytest.mark.parametrize("program", TITLES)
-def test_every_type_that_an_argument_or_a_return_value_has_is_named_on_the_page(program: str) -> None:
+def test_every_type_that_an_argument_a_return_value_or_an_event_has_is_named_on_its_page(program: str) -> None:
     kinds = [argument["type"] for shape in idl(program)["instructions"] for argument in shape["args"]]
     kinds += [shape["returns"] for shape in idl(program)["instructions"] if "returns" in shape]
-    names = {kind["defined"]["name"] for kind in kinds if isinstance(kind, dict) and "defined" in kind}
-    for name in names:
-        assert f"`{name}`" in PAGE, name
-        assert all(re.search(rf"\b{field['name']}\b", PAGE) for field in types(program)[name]["fields"]), name
+    kinds += [field["type"] for event in idl(program)["events"] for field in types(program)[event["name"]]["fields"]]
+    page = page_of(program)
+    for name in {name for kind in kinds for name in defined_in(kind)}:
+        if types(program)[name]["kind"] == "struct":
+            assert f"`{name}`" in page, name
+            assert all(re.search(rf"\b{field['name']}\b", page) for field in types(program)[name]["fields"]), name
 
 
 @pytest.mark.parametrize("program", TITLES)
 def test_the_ids_on_the_page_are_those_of_the_idls(program: str) -> None:
-    (table,) = [table for table in TABLES if table.columns == ("program", "development id")]
-    assert {row[0]: row[1] for row in table.rows}[program] == idl(program)["address"]
+    shown = [
+        row[1]
+        for table in TABLES
+        if table.columns == ("program", "development id")
+        for row in table.rows
+        if row[0] == program
+    ]
+    assert shown == [idl(program)["address"]]
 
 
 def test_the_addresses_of_singletons_follow_from_their_seeds() -> None:
-    (table,) = [table for table in TABLES if table.columns[:1] == ("PDA",)]
-    singletons = [row for row in table.rows if OWN_SINGLETONS.match(row[2])]
+    singletons = [row for row in rows_of_both("PDA") if OWN_SINGLETONS.match(row[2])]
     assert len(singletons) == 9
     for name, program, seed, address in singletons:
         owner = Pubkey.from_string(idl(program)["address"])
@@ -183,8 +228,7 @@ def test_the_addresses_of_singletons_follow_from_their_seeds() -> None:
 
 
 def test_every_seed_of_the_sources_stands_in_the_table_of_addresses() -> None:
-    (table,) = [table for table in TABLES if table.columns[:1] == ("PDA",)]
-    shown = {(row[1], re.findall(r'"(\w+)"', row[2])[0]) for row in table.rows}
+    shown = {(row[1], re.findall(r'"(\w+)"', row[2])[0]) for row in rows_of_both("PDA")}
     there = {
         (program, seed)
         for program in TITLES

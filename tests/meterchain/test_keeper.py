@@ -12,22 +12,15 @@ from tests.meterchain.market.place import Place, key, open_place
 from meterchain import instructions
 from meterchain.chain import Chain, ChainUnreachable
 from meterchain.embedded import EmbeddedChain
-from meterchain.keeper import (
-    CLEARING,
+from meterchain.keeper import CLEARING, Keeper, Pace, Refused, Turn, instructions_of, look, run
+from meterchain.keeper_plan import (
     HALT_MOST_S,
     Action,
-    Keeper,
-    Pace,
-    Refused,
     State,
     Step,
     StepKind,
-    Turn,
-    instructions_of,
     late_by,
-    look,
     next_actions,
-    run,
     seconds_until_due,
     transactions_for,
 )

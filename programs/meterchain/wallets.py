@@ -1,0 +1,84 @@
+"""Wallet files: a JSON array of 64 numbers, as `solana-keygen` writes it, readable by its owner alone.
+
+Read once, never copied, never shown.  A file that others may read, that is a link or that belongs to somebody else is
+refused: whoever read it before us has the wallet too.
+"""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+from solders.keypair import Keypair
+
+KEYPAIR_SIZE = 64
+_MOST = 4_096
+
+
+class WalletError(Exception):
+    """A wallet that cannot be used; the message names the file, the fact and the next step."""
+
+
+class WalletMissing(WalletError):
+    """There is no such file."""
+
+
+def load_wallet(path: Path, whose: str) -> Keypair:
+    """The wallet at `path`; `whose` names it in messages ("the authority").
+
+    Raises WalletMissing, and WalletError unless it is a plain file of ours, mode 0600 or 0400, with a keypair in it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        raise WalletMissing(
+            f"{path}: no such file; it should hold the wallet of {whose}. Name another, or make one with "
+            "`meterbridge site wallet FILE`"
+        ) from None
+    except OSError as error:
+        raise WalletError(
+            f"{path}: the wallet of {whose} cannot be read ({error.strerror}); a link is refused"
+        ) from error
+    try:
+        _refuse_exposed(path, os.fstat(descriptor), whose)
+        text = os.read(descriptor, _MOST)
+    finally:
+        os.close(descriptor)
+    try:
+        numbers = json.loads(text)
+        if not isinstance(numbers, list) or len(numbers) != KEYPAIR_SIZE:
+            raise ValueError("not 64 numbers")
+        return Keypair.from_bytes(bytes(numbers))
+    except (ValueError, TypeError):
+        raise WalletError(
+            f"{path}: not a wallet: a JSON array of 64 numbers is expected, as `solana-keygen new -o FILE` writes it"
+        ) from None
+
+
+def create_wallet(path: Path) -> Keypair:
+    """A new wallet at `path`, mode 0600.  Raises WalletError if there is anything already, or it cannot be written."""
+    wallet = Keypair()
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        raise WalletError(f"{path}: there is a file already and it stays; choose another name") from None
+    except OSError as error:
+        raise WalletError(f"{path}: the wallet cannot be written ({error.strerror})") from error
+    with os.fdopen(descriptor, "w") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(wallet.to_json())
+        file.flush()
+        os.fsync(file.fileno())
+    return wallet
+
+
+def _refuse_exposed(path: Path, facts: os.stat_result, whose: str) -> None:
+    mode = stat.S_IMODE(facts.st_mode)
+    if not stat.S_ISREG(facts.st_mode):
+        raise WalletError(f"{path}: the wallet of {whose} must be a plain file")
+    if mode & 0o177:
+        raise WalletError(
+            f"{path}: the wallet of {whose} has mode {mode:04o}, others may use it; run: chmod 600 {path}"
+        )
+    if facts.st_uid != os.geteuid():
+        raise WalletError(f"{path}: the wallet of {whose} belongs to user {facts.st_uid}, not to you ({os.geteuid()})")
