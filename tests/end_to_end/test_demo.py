@@ -44,6 +44,12 @@ def test_json_stands_alone_on_stdout_and_agrees_with_itself() -> None:
     assert document["audit"]["ok"] is True
     assert all(check["ok"] for check in document["audit"]["checks"])
     assert document["cu"]["submit_meter_data"]["n"] == 12
+    assert len(document["epochs"]) == 4
+    for epoch in document["epochs"]:
+        assert set(epoch) == {"epoch", "price", "volume_wh", "orders", "settled"}
+        assert epoch["settled"] is True
+        assert (epoch["price"] > 0) == (epoch["volume_wh"] > 0)
+    assert sum(epoch["volume_wh"] for epoch in document["epochs"]) > 0
     assert 0 < document["cu"]["submit_meter_data"]["max"] < 4_000
     assert document["fees_lamports"] > 0
     assert 0 < document["wall_s"] < 60

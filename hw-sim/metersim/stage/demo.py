@@ -1,7 +1,8 @@
 """The demo: a campus at midday, from frames on RS-485 buses to GRID in wallets, in a minute instead of an hour.
 
 Nothing in it is a stand-in: meters answer Modbus RTU on pseudo-terminals (or one real meter on a real port), agents
-read, sign, journal and deliver, the programs verify each meter's signature and mint.  Only the slots' clock is faster.
+read, sign, journal and deliver, the programs verify each meter's signature and mint, owners trade what was measured,
+the keeper settles.  Only the slots' clock is faster.
 """
 
 import tempfile
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from meterchain.audit import Audit, audit
+from meterchain.market.amounts import Scale
 from meterchain.units import SLOT_S
 from meteredge.forwarder import Sent
 from meteredge.journal import State
@@ -19,6 +21,7 @@ from metersim.stage.cast import Part, cast
 from metersim.stage.costs import compute_units
 from metersim.stage.show import Show
 from metersim.stage.site import AFTER_EDGE_S, Stage, raised
+from metersim.stage.trading import EpochResult, Exchange, open_market
 
 NOON = 1_782_043_200
 """2026-06-21T12:00:00Z: the slice of the day lies around it."""
@@ -75,7 +78,7 @@ class MeterResult:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All that is told at the end.  `compute_units` are those of each submit_meter_data."""
+    """All that is told at the end.  `compute_units` are those of each submit_meter_data; `market` writes amounts."""
 
     options: Options
     chain: str
@@ -84,6 +87,8 @@ class Outcome:
     compute_units: tuple[int, ...]
     fees_lamports: int
     wall_s: float
+    epochs: tuple[EpochResult, ...] = ()
+    market: Scale | None = None
 
     @property
     def totals(self) -> Sums:
@@ -98,6 +103,16 @@ class Outcome:
             "chain": self.chain,
             "meters": [{"id": meter.meter_id, **_numbers(meter.sums)} for meter in self.meters],
             "totals": _numbers(self.totals),
+            "epochs": [
+                {
+                    "epoch": each.epoch,
+                    "price": each.price,
+                    "volume_wh": each.volume_wh,
+                    "orders": each.orders,
+                    "settled": each.settled,
+                }
+                for each in self.epochs
+            ],
             "audit": {
                 "ok": self.audit.ok,
                 "checks": [{"name": check.name, "ok": check.ok} for check in self.audit.checks],
@@ -126,9 +141,14 @@ def play(options: Options, show: Show) -> Outcome:
             show=show,
         ) as stage,
     ):
+        exchange = open_market(stage, options.seed, show)
         for number in range(options.slots):
-            _slot(stage, begin + number * SLOT_S, show)
+            _slot(stage, exchange, begin + number * SLOT_S, show)
+        show.scene("The last epoch ends: clear, settle, pay out", 1)
+        stage.go_to(begin + (options.slots + 1) * SLOT_S + AFTER_EDGE_S)
+        exchange.clear()
         stage.settle()
+        show.step("done")
         show.scene("Auditing the chain's accounts", 1)
         books = audit(stage.chain, stage.site.programs, settled=True)
         show.step("done")
@@ -141,16 +161,21 @@ def play(options: Options, show: Show) -> Outcome:
             _units(stage, sent),
             sum(one.receipt.fee for one in sent) + sum(receipt.fee for receipt in stage.settled),
             time.monotonic() - started,
+            exchange.results(),
+            exchange.scale,
         )
 
 
-def _slot(stage: Stage, slot: int, show: Show) -> None:
-    """One slot ends: every meter is read, signed for, stored, delivered."""
+def _slot(stage: Stage, exchange: Exchange, slot: int, show: Show) -> None:
+    """One slot ends: the epoch before is settled; every meter is read, signed for, delivered; its owner orders."""
     stage.go_to(slot + SLOT_S + AFTER_EDGE_S)
     first, last = (datetime.fromtimestamp(at, UTC).strftime("%H:%M") for at in (slot, slot + SLOT_S))
-    show.scene(f"Slot {first}-{last}: read, sign, deliver", 2 * len(stage.nodes))
+    show.scene(f"Slot {first}-{last}: read, sign, deliver, trade", 3 * len(stage.nodes))
+    exchange.clear()
     stage.close_slots(show)
     stage.deliver(show)
+    stage.settle()
+    exchange.order(slot, show)
 
 
 def _results(stage: Stage, books: Audit) -> tuple[MeterResult, ...]:

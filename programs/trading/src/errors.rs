@@ -45,7 +45,7 @@ common::error_codes! {
         WrongPhase,
         #[msg("the epoch is not over yet")]
         EpochNotOver,
-        #[msg("the seat still holds money or has open orders")]
+        #[msg("the seat holds money or open orders, or its trader ordered in this epoch")]
         SeatInUse,
         #[msg("there is no seat left")]
         SeatsFull,

@@ -150,4 +150,5 @@ def test_a_suspended_user_keeps_cancel_and_withdraw(ground: Ground, anna: Trader
     status(anna.key, 2)
     ground.send(ground.cancelling(anna, ground.books[0], 0, order_id), by=anna.key)
     ground.send(ground.moving("withdraw", anna, 0, 100 * LOT), by=anna.key)
+    ground.end_epoch()
     ground.send(ground.leaving(anna), by=anna.key)

@@ -76,6 +76,17 @@ def test_a_seat_with_money_or_orders_stays(ground: Ground, anna: Trader, ben: Tr
     assert ground.chain.accounts([ground.seat_index(anna.wallet)]) == [None]
 
 
+def test_a_new_seat_does_not_forget_what_its_trader_ordered_in_this_epoch(
+    ground: Ground, anna: Trader, refused: Refused
+) -> None:
+    order = ground.place(anna, SELL, 10, 5)
+    ground.send(ground.cancelling(anna, ground.books[0], 0, order), by=anna.key)
+    ground.send(ground.paying(anna))
+    assert refused(ground.leaving(anna), by=anna.key) == "SeatInUse", "leaving and coming back would reset the count"
+    ground.end_epoch()
+    ground.send(ground.leaving(anna), by=anna.key)
+
+
 def test_only_its_owner_closes_a_seat_and_the_authority_a_revoked_users(
     ground: Ground, anna: Trader, ben: Trader, refused: Refused, status: Status
 ) -> None:

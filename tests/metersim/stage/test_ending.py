@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -72,6 +73,7 @@ def test_the_document_has_the_fields_of_schema_1() -> None:
         "chain": "embedded",
         "meters": [{"id": "METER_001", **numbers}],
         "totals": numbers,
+        "epochs": [],
         "audit": {"ok": True, "checks": [{"name": GOOD.checks[0].name, "ok": True}]},
         "cu": {"submit_meter_data": {"n": 2, "max": 1_450}},
         "fees_lamports": 30_000,
@@ -89,6 +91,13 @@ def test_the_exit_code_is_the_audits(monkeypatch: pytest.MonkeyPatch, audit: Aud
     result = CliRunner().invoke(cli.app, ["--json"])
     assert result.exit_code == code
     assert json.loads(result.stdout)["audit"]["ok"] is (code == 0)
+
+
+def test_the_report_is_written_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cli, "play", playing(GOOD))
+    assert CliRunner().invoke(cli.app, ["--json", "--report", str(tmp_path / "day.html")]).exit_code == 0
+    assert "1 of 1 checks hold" in (tmp_path / "day.html").read_text("utf-8")
+    assert CliRunner().invoke(cli.app, ["--report", str(tmp_path / "no" / "day.html")]).exit_code == 2
 
 
 @pytest.mark.parametrize(

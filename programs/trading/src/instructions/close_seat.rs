@@ -1,4 +1,5 @@
 use anchor_lang::{accounts::Slab, prelude::*};
+use common::units::{self, epoch_of};
 use governance_interface::{GovernanceConfig, GOVERNANCE};
 use registry_interface::{User, UserStatus};
 use trading_interface::{Market, Seat, SeatIndex, Seats};
@@ -32,7 +33,9 @@ impl CloseSeat {
         let index = self.seat_index.seat;
         let seat = self.seats.get_mut(index.get() as usize).ok_or(TradingError::NotOwner)?;
         require!(seat.owner == self.user.wallet, TradingError::NotOwner);
-        require!(seat.is_clear(), TradingError::SeatInUse);
+        // a new seat counts its orders from zero: who ordered in this epoch keeps the count until the epoch is over
+        let ordered_now = seat.order_epoch == epoch_of(units::now()?);
+        require!(seat.is_clear() && !ordered_now, TradingError::SeatInUse);
         *seat = Seat::default();
         let open = self.market.open_seats.get();
         self.market.open_seats = open.checked_sub(1).ok_or(TradingError::Overflow)?.into();
