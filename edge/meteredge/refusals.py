@@ -53,7 +53,9 @@ VERDICTS: Mapping[str, Verdict] = {
     "NotTopLevel": Verdict.STOP,
     "SeqJump": Verdict.STOP,
 }
-NOT_FOR_RECORDS = frozenset({"AccrualPending", "EpochNotOver", "BadTokenAccount"})
+NOT_FOR_RECORDS = frozenset(
+    {"AccrualPending", "EpochNotOver", "BadTokenAccount", "OwnerUnchanged", "NoContradiction", "NotFrozen"}
+)
 """Errors of the oracle's other instructions; `submit_meter_data` never answers them."""
 WHOLE_METER = frozenset({"Paused", "Inactive", "OwnerChangePending", "Frozen", "Unauthorized", "StaleSequence"})
 """Refusals that meet every record of the meter alike: sending them one by one would change nothing."""

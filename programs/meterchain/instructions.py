@@ -35,6 +35,8 @@ MAX_RECORDS = 5
 """Most records in one submit_meter_data."""
 FIRST_RECORD = 13
 """Record 0 lies here in the data of submit_meter_data: discriminator 8, ed_ix 1, vec length 4."""
+EVIDENCE = (9, 9 + RECORD_SIZE)
+"""The two records lie here in the data of report_equivocation: discriminator 8, ed_ix 1."""
 _METER_ID_AT = 16
 _FIRST_INSTALL = InstallId(1)
 _NO_MODULUS = Mwh(0)
@@ -516,6 +518,53 @@ def sync_total_supply(programs: Programs) -> Instruction:
     return _build(programs, "energy_token", "sync_total_supply")
 
 
+def set_ami_endpoint(programs: Programs, authority: Pubkey, ami_endpoint: str) -> Instruction:
+    """Say where the readings can be had off chain."""
+    arguments = {"ami_endpoint": text(ami_endpoint, 64)}
+    return _build(programs, "oracle", "set_ami_endpoint", {"authority": authority}, arguments)
+
+
+def set_relayers(
+    programs: Programs, authority: Pubkey, relayers: Sequence[Pubkey] = (), *, listed_only: bool
+) -> Instruction:
+    """Let anybody deliver records, or `relayers` (at most 8) and each meter's owner only.  The list of before goes."""
+    arguments = {"mode": int(listed_only), "relayers": list(relayers)}
+    return _build(programs, "oracle", "set_relayers", {"authority": authority}, arguments)
+
+
+def sync_owner(programs: Programs, caller: Pubkey, meter_id: str, *, forfeit: bool = False) -> Instruction:
+    """Begin the account of a meter's new owner, once the old one's export is minted; anybody may.
+
+    With `forfeit` what is still to be minted is given up: only the engineering authority may.
+    """
+    accounts = {"caller": caller, **_metering(programs, meter_id)}
+    return _build(programs, "oracle", "sync_owner", accounts, {"forfeit": int(forfeit)})
+
+
+def close_billing(programs: Programs, authority: Pubkey, meter_id: str) -> Instruction:
+    """Write off the import that is not burned yet: it is billed off chain, as much as the event says."""
+    return _build(programs, "oracle", "close_billing", {"authority": authority, **_metering(programs, meter_id)})
+
+
+def report_equivocation(
+    programs: Programs, reporter: Pubkey, first: SignedRecord, second: SignedRecord, *, position: int
+) -> list[Instruction]:
+    """Freeze the meter whose key signed both: the precompile's instruction, then ours, which holds the signed bytes.
+
+    `position` is where the first of the two will stand in the transaction.
+    """
+    places = [Elsewhere(position + 1, at, RECORD_SIZE) for at in EVIDENCE]
+    accounts = {"reporter": reporter, **_metering(programs, first.meter_id)}
+    arguments = {"ed_ix": position, "first": first.encoded, "second": second.encoded}
+    ours = _build(programs, "oracle", "report_equivocation", accounts, arguments)
+    return [verify_elsewhere([first.signed, second.signed], places), ours]
+
+
+def clear_freeze(programs: Programs, authority: Pubkey, meter_id: str) -> Instruction:
+    """Let a frozen meter go on, after its key was rotated or it got a new install."""
+    return _build(programs, "oracle", "clear_freeze", {"authority": authority, **_metering(programs, meter_id)})
+
+
 def text(value: str, size: int) -> bytes:
     """UTF-8, zero-padded to `size`.  Raises IdlError if it is longer or holds a zero."""
     raw = value.encode()
@@ -539,6 +588,11 @@ def _manage(
 
 def _limits(max_export_w: int, max_import_w: int, resolution_mwh: int) -> dict[str, Value]:
     return {"max_export_w": max_export_w, "max_import_w": max_import_w, "resolution_mwh": resolution_mwh}
+
+
+def _metering(programs: Programs, meter_id: str) -> dict[str, Pubkey]:
+    meter = pdas.meter(programs, meter_id)
+    return {"meter": meter, "meter_state": pdas.meter_state(programs, meter)}
 
 
 def _owned(programs: Programs, name: str, owner: Pubkey, arguments: Mapping[str, Value]) -> Instruction:

@@ -16,6 +16,7 @@ from typing import Any
 PART = re.compile(r"--- IDL begin (\w+) ---\n(.*?)\n--- IDL end \1 ---", re.S)
 NUMBERS = re.compile(r"\[\s+-?\d+(?:,\s+-?\d+)*\s+\]")
 """A list of numbers as `json` indents it; bytes are easier to read, and to compare, on one line."""
+ADDRESS = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 KEYS = ("address", "metadata", "docs", "instructions", "accounts", "events", "errors", "types", "constants")
 """The order of the file; a key that is not here is an error, since a newer framework may mean something new by it."""
 
@@ -55,11 +56,24 @@ def join(printed: str) -> str:
     idl["constants"] = _by_name(idl.get("constants", []) + constants)
     idl["types"] = _by_name(idl.get("types", []) + types)
     idl["accounts"] = _by_name(idl.get("accounts", []))
+    for instruction in idl.get("instructions", []):
+        _check_addresses(instruction)
     unknown = set(idl) - set(KEYS)
     if unknown:
         raise IdlError(f"the IDL has unknown keys: {', '.join(sorted(unknown))}")
     text = json.dumps({key: idl[key] for key in KEYS if key in idl}, indent=1, ensure_ascii=False)
     return NUMBERS.sub(lambda found: " ".join(found[0].split()).replace("[ ", "[").replace(" ]", "]"), text) + "\n"
+
+
+def _check_addresses(instruction: dict[str, Any]) -> None:
+    """Raises IdlError where an account's fixed address is none: `address = other.field` in Rust prints the path."""
+    for account in instruction["accounts"]:
+        address = account.get("address")
+        if address is not None and not ADDRESS.fullmatch(address):
+            raise IdlError(
+                f"{instruction['name']}.{account['name']} has the address {address!r}, at which other clients fail: "
+                "say `constraint =` instead of `address =`"
+            )
 
 
 def _by_name(entries: list[Any]) -> list[Any]:

@@ -9,7 +9,16 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from meterchain import instructions as ix
-from meterchain.accounts import MeterStatus, RegistryConfig, Role, TokenConfig, UserStatus, UserType, fetch
+from meterchain.accounts import (
+    MeterStatus,
+    OracleConfig,
+    RegistryConfig,
+    Role,
+    TokenConfig,
+    UserStatus,
+    UserType,
+    fetch,
+)
 from meterchain.chain import TransactionFailed
 from meterchain.ed25519 import Signed, possession_message
 from meterchain.embedded import EmbeddedChain
@@ -27,7 +36,7 @@ Funded = Callable[[str], Keypair]
 
 CAP, MAX_METERS = 16, 1
 SET_AUTHORITY = hashlib.sha256(b"global:set_authority").digest()[:8]
-SLOTS = {"registry": 0, "energy_token": 1}
+SLOTS = {"registry": 0, "energy_token": 1, "oracle": 2}
 
 
 @pytest.fixture
@@ -46,7 +55,7 @@ def listed(chain: EmbeddedChain, site: Site, authority: Keypair) -> Site:
 
 
 def mirror_address(site: Site, name: str) -> Pubkey:
-    return {"registry": site.registry, "energy_token": site.token_config}[name]
+    return {"registry": site.registry, "energy_token": site.token_config, "oracle": site.oracle}[name]
 
 
 def mirrored(chain: EmbeddedChain, site: Site, name: str) -> Pubkey:
@@ -55,6 +64,10 @@ def mirrored(chain: EmbeddedChain, site: Site, name: str) -> Pubkey:
         registry = fetch(chain, site.programs, RegistryConfig, site.registry)
         assert registry is not None
         return registry.engineering_authority
+    if name == "oracle":
+        oracle = fetch(chain, site.programs, OracleConfig, site.oracle)
+        assert oracle is not None
+        return oracle.engineering_authority
     token = fetch(chain, site.programs, TokenConfig, site.token_config)
     assert token is not None
     return token.mint_authority
@@ -116,7 +129,7 @@ def test_an_empty_or_missing_slot_is_pushed_nowhere(
     chain: EmbeddedChain, listed: Site, stranger: Keypair, refusal: Refusal
 ) -> None:
     built, me, registry = listed.programs, stranger.pubkey(), listed.programs.id("registry")
-    for slot in (2, 7, 8, 255):
+    for slot in (3, 7, 8, 255):
         attack = ix.push_authority(built, me, registry, listed.registry, slot)
         assert refusal([attack], [stranger]) == "SlotInvalid"
     chain.send([push(listed, me, "registry")], [stranger])
@@ -141,7 +154,7 @@ def test_a_listed_program_cannot_borrow_the_signature_for_another(
     """G9: the foreign program would pass the signature on; it never gets it, though the department itself listed it."""
     built, me = listed.programs, authority.pubkey()
     evil = by_proxy(push(listed, stranger.pubkey(), "registry")).program_id
-    for slot, program in enumerate((evil, built.id("governance"), TOKEN_PROGRAM), 2):
+    for slot, program in enumerate((evil, built.id("governance"), TOKEN_PROGRAM), 3):
         chain.send([ix.add_program(built, me, program, slot)], [authority])
         attack = ix.push_authority(built, me, program, listed.registry, slot)
         assert refusal([attack], [authority]) == "CpiTargetMismatch"
@@ -279,7 +292,7 @@ def everything(site: Site, me: Pubkey, alice: Pubkey) -> dict[str, Instruction]:
         "emergency_unpause": ix.emergency_unpause(built, me, 1),
         "emergency_pause": ix.emergency_pause(built, me, 0b100000, 0),
         "set_guardian": ix.set_guardian(built, me),
-        "add_program": ix.add_program(built, me, built.id("oracle"), 5),
+        "add_program": ix.add_program(built, me, built.id("trading"), 5),
         "register_user": ix.register_user(built, me, Pubkey.new_unique(), UserType.CONSUMER, Role.STUDENT),
         "update_user": ix.update_user(built, me, alice, role=Role.FACULTY),
         "set_user_status": ix.set_user_status(built, me, alice, UserStatus.SUSPENDED),
@@ -287,6 +300,8 @@ def everything(site: Site, me: Pubkey, alice: Pubkey) -> dict[str, Instruction]:
         "set_meter_status": ix.set_meter_status(built, me, "METER_001", MeterStatus.MAINTENANCE),
         "rebase_meter": ix.rebase_meter(built, me, "METER_001", Mwh(0), Mwh(0), 0),
         "set_active": ix.set_active(built, me, active=False),
+        "set_ami_endpoint": ix.set_ami_endpoint(built, me, "elsewhere"),
+        "set_relayers": ix.set_relayers(built, me, [alice], listed_only=True),
         "propose_authority": ix.propose_authority(built, me, alice),
     }
 

@@ -16,9 +16,7 @@ def test_every_instruction_stays_within_its_limit_and_near_its_baseline(
     baseline = json.loads(readme.BASELINE.read_text())
     for key, units in measure().items():
         assert units <= readme.LIMITS[f"cu.{key}"], key
-        assert units <= baseline[key] * HELD, (
-            f"{key}: {units}, was {baseline[key]}; make bench WRITE=1 if worth it"
-        )
+        assert units <= baseline[key] * HELD, f"{key}: {units}, was {baseline[key]}; make bench WRITE=1 if worth it"
 
 
 def test_an_epoch_of_4096_orders_fits_its_transactions() -> None:

@@ -86,3 +86,10 @@ def test_output_without_a_program_is_an_error() -> None:
 def test_a_part_that_nobody_knows_is_an_error() -> None:
     with pytest.raises(IdlError, match="unknown part 'novelty'"):
         join("".join(WHOLE) + part("novelty", {}))
+
+
+def test_an_account_whose_fixed_address_is_a_path_is_an_error() -> None:
+    account = {"name": "authority", "address": "governance.engineering_authority"}
+    program = PROGRAM | {"instructions": [{"name": "alfa", "accounts": [account], "args": []}]}
+    with pytest.raises(IdlError, match="constraint ="):
+        join(WHOLE[0] + part("program", program))

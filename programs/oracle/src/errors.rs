@@ -62,6 +62,12 @@ common::error_codes! {
         Overflow,
         #[msg("the owner is not an active user")]
         UserInactive,
+        #[msg("the state has the meter's owner already")]
+        OwnerUnchanged,
+        #[msg("the two records do not contradict each other")]
+        NoContradiction,
+        #[msg("the meter is not frozen")]
+        NotFrozen,
     }
 }
 

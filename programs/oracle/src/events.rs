@@ -20,6 +20,22 @@ pub struct AutoClearingSet {
     pub enabled: u8,
 }
 
+/// Where the readings can be had off chain has changed.
+#[event(bytemuck)]
+pub struct AmiEndpointSet {
+    pub authority: Address,
+    pub ami_endpoint: [u8; 64],
+}
+
+/// Who may deliver, as `OracleConfig`.
+#[event(bytemuck)]
+pub struct RelayersSet {
+    pub authority: Address,
+    pub relayer_mode: u8,
+    pub relayer_count: u8,
+    pub relayers: [Address; 8],
+}
+
 #[event(bytemuck)]
 pub struct MeterStateInitialized {
     pub meter: Address,
@@ -66,10 +82,59 @@ pub struct MeterRebased {
     pub install_id: PodU32,
 }
 
-/// What a compromised install had measured and nobody had minted yet is not paid.
+/// What was credited and nobody had minted yet is not paid.
 #[event(bytemuck)]
 pub struct AccrualForfeited {
     pub export_mwh: PodU64,
     pub owner: Address,
+    pub meter_no: PodU32,
+}
+
+/// Why import was written off, as `ImportWrittenOff.reason`.
+pub mod write_off {
+    /// A billing date: it is on the bill.
+    pub const BILLED: u8 = 0;
+    /// The meter has a new owner: it is on the old one's last bill.
+    pub const OWNER_CHANGED: u8 = 1;
+    /// The key that reported it was compromised.
+    pub const COMPROMISED: u8 = 2;
+}
+
+/// What was credited as import and not burned yet is never burned; `owner` settles it off chain, or nobody does.
+#[event(bytemuck)]
+pub struct ImportWrittenOff {
+    pub import_mwh: PodU64,
+    pub owner: Address,
+    pub meter_no: PodU32,
+    pub reason: u8,
+}
+
+/// From now on the meter's energy is the new owner's.
+#[event(bytemuck)]
+pub struct OwnerSynced {
+    pub meter: Address,
+    pub old_owner: Address,
+    pub new_owner: Address,
+    pub meter_no: PodU32,
+}
+
+/// Somebody showed two records with one sequence number: the meter's key says two things.
+#[event(bytemuck)]
+pub struct EquivocationProved {
+    pub meter: Address,
+    pub seq: PodU64,
+    pub at: PodI64,
+    pub meter_no: PodU32,
+    pub install_id: PodU32,
+    pub first_digest: [u8; 32],
+    pub second_digest: [u8; 32],
+}
+
+/// The contradicting key or install is history: the meter is accounted for again.
+#[event(bytemuck)]
+pub struct FreezeCleared {
+    pub meter: Address,
+    pub frozen_at: PodI64,
+    pub at: PodI64,
     pub meter_no: PodU32,
 }

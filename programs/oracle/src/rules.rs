@@ -11,8 +11,9 @@ use oracle_interface::{window_flag, EpochEnergy, MeterState, Record, MAX_SEQ_JUM
 use registry_interface::{Meter, MAX_RATED_W};
 
 use crate::{
+    accruals,
     errors::OracleError,
-    events::{AccrualForfeited, MeterReadingAccepted, MeterRebased, ReadingDuplicate, ReadingGap},
+    events::{MeterReadingAccepted, MeterRebased, ReadingDuplicate, ReadingGap},
 };
 
 const SLOT_SECS: u64 = EPOCH_SECS as u64;
@@ -106,9 +107,7 @@ fn follow_install(state: &mut MeterState, meter: &Meter, record: &Record) -> Res
 #[inline(never)]
 fn rebase(state: &mut MeterState, meter: &Meter) {
     if state.install_id.get() < meter.forfeit_install.get() {
-        let export_mwh = state.unminted_mwh().into();
-        emit(AccrualForfeited { export_mwh, owner: state.owner, meter_no: meter.meter_no });
-        state.minted_mwh = state.cum_export_mwh;
+        accruals::disown(state, meter.meter_no);
     }
     emit(MeterRebased {
         baseline_export_mwh: meter.baseline_export_mwh,

@@ -9,7 +9,7 @@ use crate::{errors::OracleError, events::OracleActiveSet};
 #[derive(Accounts)]
 pub struct SetActive {
     /// The engineering authority as governance has it now.
-    #[account(address = governance.engineering_authority @ OracleError::Unauthorized)]
+    #[account(constraint = governance.is_authority(authority.address()) @ OracleError::Unauthorized)]
     pub authority: Signer,
     #[account(address = GOVERNANCE)]
     pub governance: Account<GovernanceConfig>,
