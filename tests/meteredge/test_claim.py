@@ -80,6 +80,12 @@ def test_no_key_is_made_unless_it_was_asked_for(config: Path, tmp_path: Path) ->
     assert not (tmp_path / "meter.key").exists()
 
 
+def test_a_folder_in_the_key_s_place_is_named(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "meter.key").mkdir()
+    with pytest.raises(KeyFileError, match="must be a plain file"):
+        make_claim(config, OWNER, VirtualClock(START), install_id=FIRST, read=answers())
+
+
 def test_a_meter_without_a_serial_number_on_the_wire_needs_its_label(config: Path) -> None:
     clock = VirtualClock(START)
     with pytest.raises(ConfigError, match="--label NUMBER"):

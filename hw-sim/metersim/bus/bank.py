@@ -17,9 +17,11 @@ def read_registers(pdu: bytes, words_at: Callable[[int, int, int], tuple[int, ..
 
     `words_at(function, address, count)` gives the words or an exception code.  Other functions get exception 1, a count
     that no frame can carry exception 3 (Modbus Application Protocol V1.1b3, 6.3 and 6.4), a request of another length
-    silence.
+    silence, as does an exception that another meter with this address has sent.
     """
     function = pdu[0]
+    if function & 0x80:
+        return None
     if function not in (3, 4):
         return rtu.exception(function, rtu.ILLEGAL_FUNCTION)
     if len(pdu) != 1 + _READ.size:

@@ -135,11 +135,12 @@ class Truncation(Fault):
 class BrownOut(Fault):
     """The meter's supply fails in the middle of a reply: its rest and what follows for `dark_s` are missing.
 
-    It happens to the first reply, `times` times in all, each time when the meter has come back.
+    It happens in a share `probability` of replies, `times` times in all.
     """
 
     dark_s: float
     times: int = 1
+    probability: float = 1.0
     _dark_until_s: float = field(default=float("-inf"), init=False, compare=False)
     _happened: int = field(default=0, init=False, compare=False)
 
@@ -147,7 +148,7 @@ class BrownOut(Fault):
         """The reply while there is power, half a reply as it goes, nothing while there is none."""
         if not reply or reply[0].start_s < self._dark_until_s:
             return ()
-        if self._happened >= self.times:
+        if self._happened >= self.times or scene.chance.random() >= self.probability:
             return reply
         self._happened += 1
         self._dark_until_s = reply[0].start_s + self.dark_s

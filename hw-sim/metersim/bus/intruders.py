@@ -23,7 +23,7 @@ class Babbling(Fault):
 
 @dataclass(frozen=True, slots=True)
 class SecondMaster(Fault):
-    """Somebody else asks a meter here, every `every_s`: inverters often do.  We hear its questions and the answers."""
+    """Somebody else asks a meter here, about every `every_s`: inverters often do.  We hear questions and answers."""
 
     every_s: float = 5.0
     unit: int = 1
@@ -34,7 +34,8 @@ class SecondMaster(Fault):
     def next_noise(self, after_s: float, scene: Scene) -> Sequence[Symbol]:
         """Its next question."""
         words = (self.address << 16 | self.count).to_bytes(4, "big")
-        return back_to_back(rtu.frame(self.unit, bytes([self.function]) + words), after_s + self.every_s, scene.char_s)
+        start_s = after_s + self.every_s * scene.chance.uniform(0.9, 1.1)
+        return back_to_back(rtu.frame(self.unit, bytes([self.function]) + words), start_s, scene.char_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ with running.in_process([SegmentPlan(Line(9600), (plan,))]) as buses:
 """
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Sequence
@@ -44,6 +45,12 @@ class RunningBuses:
     def ports(self) -> tuple[str, ...]:
         """The path that a master opens, by segment."""
         return tuple(self._ports)
+
+    @property
+    def pid(self) -> int:
+        """The process that serves: one of its own, or the caller's."""
+        own = getattr(self._worker, "pid", None)
+        return os.getpid() if own is None else int(own)
 
     def set_time(self, utc_s: float, rate: float = 0.0) -> None:
         """Put all meters at `utc_s` (Unix seconds); from there their time runs `rate` times as fast as ours."""

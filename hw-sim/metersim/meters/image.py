@@ -33,6 +33,7 @@ class Image:
     one that is switched to the other word order.
 
     Optional registers that are billed are always there: a unit without them would not be enrolled by this profile.
+    Where two names share an address, the billed one says what stands there.
     """
 
     def __init__(self, profile: Profile, *, with_optional: bool = False, flipped: bool = False) -> None:
@@ -40,7 +41,7 @@ class Image:
         self._flipped = flipped
         self._at: dict[int, dict[int, Place]] = {}
         self._headers = {profile.search.fc: profile.search.headers()} if profile.search else {}
-        for place in places(profile):
+        for place in sorted(places(profile), key=lambda place: place.register.name not in profile.energy_registers):
             register = place.register
             there = with_optional or not register.optional or register.name in profile.energy_registers
             if register.write_only or not there:

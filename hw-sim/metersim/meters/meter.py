@@ -80,7 +80,8 @@ class Meter:
         if profile.phase_accounting in ("vector", "per_phase"):
             accounting = profile.phase_accounting
         self._integral = Integral(plan.installation, accounting)
-        self._quantum_mwh = max(1, int(profile.energy_quantum_wh * 1_000))
+        self._step_mwh = max(1, int(profile.energy_quantum_wh * 1_000))
+        self._quantum_mwh = max(1, int(self._step_mwh * self._ratio()))
         self._start = Flow(plan.import_mwh, plan.export_mwh, *_shares(plan, phases))
         self._modulus_mwh = profile.register_modulus_mwh if plan.modulus_mwh is None else plan.modulus_mwh
         self._became: list[tuple[float, Meter]] = []
@@ -167,7 +168,7 @@ class Meter:
             else (self.profile.export_registers, moment.energy_mwh.export)
         )
         total = int(total / self._ratio())
-        share = total // (len(names) * self._quantum_mwh) * self._quantum_mwh
+        share = total // (len(names) * self._step_mwh) * self._step_mwh
         return share if name != names[0] else total - share * (len(names) - 1)
 
     def _ratio(self) -> Fraction:

@@ -14,10 +14,8 @@ REQUEST_BYTES = 8
 READS = (3, 4)
 
 
-def log_of(overheard: Sequence[Overheard], line: Line, began_utc: float, began_s: float | None = None) -> FrameLog:
-    """What an eavesdropper on a simulated wire heard.  `began_s`: the wire's time at `began_utc`; the first frame's."""
-    if began_s is None:
-        began_s = overheard[0].start_s if overheard else 0.0
+def log_of(overheard: Sequence[Overheard], line: Line, began_utc: float, began_s: float) -> FrameLog:
+    """What an eavesdropper on a simulated wire heard.  `began_s`: the wire's time at `began_utc`."""
     frames = []
     answered = True
     for heard in overheard:

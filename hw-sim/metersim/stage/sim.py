@@ -26,8 +26,8 @@ from metersim.meters.installation import Installation
 from metersim.meters.meter import USUAL_LINE, MeterPlan
 from metersim.stage.frames import log_of, stations_of
 
-LOOK_S = 0.5
-"""How often a recording is carried from the bus to the file."""
+FRAME_ENDS_S = 0.05
+"""By then the silence after the last frame has shown that it is over."""
 PV_W_A_PHASE = 3_000
 START_KWH = 1_234
 _MWH = 1_000_000
@@ -59,7 +59,7 @@ def run(
     profile = load(meter)
     line = Line(baud or profile.default.baud or USUAL_LINE.baud, character or profile.default.format or "8N1")
     phases = max(profile.phases)
-    now = time.time()
+    now, began_s = time.time(), time.monotonic()
     plan = MeterPlan(
         meter,
         Installation(seed=seed, weather_seed=seed, phases=phases, pv_peak_w=PV_W_A_PHASE * phases),
@@ -77,7 +77,8 @@ def run(
         _tell(buses.ports[0], line, link, as_json=as_json, unit=unit, what=f"{profile.maker} {profile.model}")
         until_stopped.wait()
         if record is not None:
-            frame_log.write(record, log_of(buses.overheard(0), line, now))
+            time.sleep(FRAME_ENDS_S)
+            frame_log.write(record, log_of(buses.overheard(0), line, now, began_s))
 
 
 @app.command("record")

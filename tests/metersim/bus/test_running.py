@@ -12,7 +12,7 @@ import serial
 
 from metersim.bus import rtu, running
 from metersim.bus.bank import RegisterBank
-from metersim.bus.faults import Echo, Silence
+from metersim.bus.faults import Echo, Silence, Unplugged
 from metersim.bus.line import Line
 from metersim.bus.loop import SegmentPlan
 from metersim.bus.running import BusGone, RunningBuses
@@ -134,3 +134,28 @@ def test_a_bus_that_was_stopped_says_so(buses: RunningBuses) -> None:
     buses.stop()
     with pytest.raises(BusGone):
         buses.tally(0)
+
+
+def test_an_adapter_that_a_fault_pulls_out_comes_back_behind_the_same_link(buses: RunningBuses, tmp_path: Path) -> None:
+    link = tmp_path / "by-id" / "usb-bench-0"
+    descriptor = os.open(buses.ports[0], os.O_RDWR | os.O_NOCTTY)
+    try:
+        buses.set_faults(0, Unplugged())
+        assert not link.is_symlink()
+        buses.set_faults(0)
+        assert str(link.readlink()) != buses.ports[0], "the dead descriptor keeps the old number"
+        with serial.Serial(str(link), LINE.baud, timeout=1) as port:
+            assert exchange(port) == REPLY
+    finally:
+        os.close(descriptor)
+
+
+def test_what_travelled_can_be_had_from_a_bus_that_runs() -> None:
+    with (
+        running.in_thread([SegmentPlan(LINE, (BANK,), eavesdrop=True)]) as buses,
+        serial.Serial(buses.ports[0], LINE.baud, timeout=1) as port,
+    ):
+        assert exchange(port) == REPLY
+        assert exchange(port) == REPLY
+        heard = buses.overheard(0)
+    assert [frame.data for frame in heard][:3] == [ASK, REPLY, ASK]

@@ -9,7 +9,8 @@ from metersim.bus import rtu
 from metersim.bus.bank import RegisterBank
 from metersim.bus.fault import Request
 from metersim.bus.line import Line
-from metersim.bus.symbols import Symbol
+from metersim.bus.observed import Overheard
+from metersim.bus.symbols import MASTER, Symbol
 from metersim.bus.timeline import Timeline
 from metersim.bus.wire import Wire
 
@@ -195,3 +196,25 @@ def test_a_coarse_grain_groups_characters_and_still_brings_the_last_one_on_time(
     assert data(arrived) == REPLY
     assert wakes < len(ASK + REPLY) / 2
     assert last_due == pytest.approx(LINE.transaction_s(len(ASK), len(REPLY)) + LINE.t35_s)
+
+
+def test_an_eavesdropper_hears_every_frame_with_its_sender_and_its_times() -> None:
+    heard: list[Overheard] = []
+    wire = Wire(LINE, [RegisterBank((7,) * 20, unit=3)], eavesdropper=heard.append)
+    ask = rtu.frame(3, bytes([4, 0, 0, 0, 1]))
+    wire.transmit(1.0, ask)
+    wire.advance(2.0)
+    question, reply = heard
+    assert (question.unit, question.data, question.start_s) == (MASTER, ask, 1.0)
+    assert question.end_s == pytest.approx(1.0 + 8 * LINE.char_s)
+    assert (reply.unit, reply.data) == (3, rtu.frame(3, bytes([4, 2, 0, 7])))
+    assert reply.start_s == pytest.approx(question.end_s + LINE.t35_s)
+    assert not reply.damaged
+
+
+def test_a_frame_into_which_two_spoke_has_no_sender() -> None:
+    heard: list[Overheard] = []
+    wire = Wire(LINE, [BANK, RegisterBank((5,) * 200)], eavesdropper=heard.append)
+    wire.transmit(0.0, ASK)
+    wire.advance(1.0)
+    assert [frame.unit for frame in heard] == [MASTER, None]

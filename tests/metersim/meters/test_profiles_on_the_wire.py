@@ -47,10 +47,10 @@ def words_of(pdu: bytes) -> tuple[int, ...]:
 
 
 def readable(profile: Profile) -> list[Place]:
-    """The registers that a master can read, each at an address that no other one has taken."""
+    """The registers that a master can read, each at an address that no other one has taken; billed ones come first."""
     taken: set[tuple[int, int]] = set()
     found = []
-    for place in places(profile):
+    for place in sorted(places(profile), key=lambda place: place.register.name not in profile.energy_registers):
         register = place.register
         cells = {(register.fc, address) for address in range(register.address, register.end)}
         if not register.write_only and not cells & taken:

@@ -20,7 +20,8 @@ from metersim.meters.changes import CHANGES, Change
 from metersim.meters.installation import Installation
 from metersim.meters.meter import MeterPlan
 from metersim.stage.scenarios.files import FaultEntry, Scenario, ScenarioError
-from metersim.stage.scenarios.world import METER_ID, World, found_site
+from metersim.stage.scenarios.foundation import found
+from metersim.stage.scenarios.world import METER_ID, World
 
 _FLAGS_AT = 10
 """MeterState.flags (docs/programs.md); bit 0: frozen."""
@@ -85,7 +86,12 @@ def _neighbour(scenario: Scenario, table: Mapping[str, Any]) -> MeterPlan:
     """Another meter on the same bus: what it does not say is as the scenario's meter has it."""
     meter = scenario.config.meter
     described = {"profile": meter.profile, "serial": "20000002", "import_mwh": 1_000_000_000, **table}
-    return MeterPlan(installation=Installation(seed=99, phases=3), line=Line(meter.baud, meter.format), **described)
+    return MeterPlan(
+        installation=Installation(seed=99, phases=3),
+        line=Line(meter.baud, meter.format),
+        since_utc=scenario.config.begin_s,
+        **described,
+    )
 
 
 def _flag(name: str) -> Callable[[], tuple[Happens, Happens]]:
@@ -145,11 +151,12 @@ def _card_lost() -> tuple[Happens, Happens]:
 
 
 def _another_node() -> tuple[Happens, Happens]:
-    """A copy of the card runs elsewhere: it closes a slot with the same key and delivers it."""
+    """A copy of the card runs elsewhere: it is the first to close the next slot with the same key, and delivers it."""
 
     def run_copy(world: World) -> None:
         copy = world.another_agent("copy")
         copy.deliver()
+        world.clock.sleep(copy.seconds_to_close() + 0.01)
         copy.close_due_slot()
         copy.deliver()
         copy.journal.close()
@@ -196,7 +203,6 @@ def _owner_suspended() -> tuple[Happens, Happens]:
 
     def put(world: World, status: UserStatus) -> None:
         wallet, owner = world.authority.pubkey(), world.node.owner.pubkey()
-        world.owner_suspended = status is not UserStatus.ACTIVE
         _as_department(world, instructions.set_user_status(world.site.programs, wallet, owner, status))
 
     return (lambda world: put(world, UserStatus.SUSPENDED)), (lambda world: put(world, UserStatus.ACTIVE))
@@ -229,8 +235,7 @@ def _other_deployment() -> tuple[Happens, Happens]:
     """The RPC address leads to another deployment, which knows a meter of the same name and key."""
 
     def lead_astray(world: World) -> None:
-        chain, site, authority = found_site(UnixTime(int(world.now())), "another site")
-        world.lead_astray(chain, site, authority)
+        world.lead_astray(found("another site"))
 
     return lead_astray, _nothing
 

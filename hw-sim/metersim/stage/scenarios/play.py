@@ -7,6 +7,7 @@ from pathlib import Path
 
 from metersim.stage.scenarios.events import changes_of, events_of
 from metersim.stage.scenarios.files import Scenario, load
+from metersim.stage.scenarios.foundation import Foundation
 from metersim.stage.scenarios.verdict import Verdict, judge
 from metersim.stage.scenarios.world import AFTER_END_S, World, raised
 
@@ -21,13 +22,13 @@ class Result:
     wall_s: float
 
 
-def play(folder: Path) -> Result:
-    """Play the scenario in `folder`.  Raises ScenarioError."""
+def play(folder: Path, foundation: Foundation) -> Result:
+    """Play the scenario in `folder` on a copy of `foundation`.  Raises ScenarioError."""
     scenario = load(folder)
     began = time.perf_counter()
     with (
         tempfile.TemporaryDirectory(prefix="metersim-") as state,
-        raised(scenario.config, changes_of(scenario), Path(state)) as world,
+        raised(scenario.config, changes_of(scenario), Path(state), foundation) as world,
     ):
         _let_happen(world, scenario)
         verdict = judge(world, scenario.expect)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from metersim.stage.scenarios.files import ScenarioError, names_in
+from metersim.stage.scenarios.foundation import found
 from metersim.stage.scenarios.play import Result, play
 
 CHECK_FAILED = 1
@@ -19,10 +20,11 @@ def tell_all(folder: Path, only: str | None, *, as_json: bool) -> int:
     names = [name for name in names_in(folder) if only is None or only in name] if folder.is_dir() else []
     if not names:
         raise ScenarioError(f"{folder}: no scenarios here; name the folder that holds them, e.g. tests/scenarios")
+    foundation = found("scenarios")
     results = []
     for name in names:
         typer.echo(name, err=True)
-        results.append(play(folder / name))
+        results.append(play(folder / name, foundation))
     if as_json:
         typer.echo(json.dumps([_row(result) for result in results], indent=1))
     else:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from meterchain.audit import audit
-from meterchain.units import Mwh
+from meterchain.units import Mwh, slot_of
 from meteredge.guards import rise_mwh
 from meteredge.journal import State
 from metersim.stage.scenarios.files import Expect
@@ -63,7 +63,7 @@ def _promises(world: World) -> Iterator[str]:
             grown = rise_mwh(Mwh(begun), Mwh(shown), modulus)
             if credited != grown:
                 yield f"the {name} register grew by {grown} mWh and {credited} mWh are credited"
-    books = audit(world.home, world.site.programs, settled=not world.owner_suspended)
+    books = audit(world.home, world.site.programs, settled=world.settled)
     for check in books.checks:
         if not check.ok:
             yield f"the audit failed: {check.name}: {check.detail}"
@@ -103,7 +103,7 @@ def _expected(world: World, expect: Expect, waiting: int) -> Iterator[str]:
             yield f"{name}: {found}, expected {expected}"
     state = world.state()
     until = slots if expect.energy_until_slot is None else expect.energy_until_slot
-    reached = 0 if state is None or not state.last_epoch else world.slot_number(state.last_epoch)
+    reached = 0 if state is None or not state.seq else world.slot_number(slot_of(state.last_ts)) - 1
     if reached != until:
         yield f"energy is credited until slot {reached}, expected {until}"
     if state is not None and state.rollovers != expect.rollovers:

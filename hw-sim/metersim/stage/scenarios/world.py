@@ -10,15 +10,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from solders.keypair import Keypair
-
-from meterchain import programs as built
-from meterchain import site as chain_site
 from meterchain.accounts import MeterState, Role, fetch
+from meterchain.chain import TransactionFailed
 from meterchain.embedded import EmbeddedChain
 from meterchain.record import Record
-from meterchain.site import Site, SiteSettings
-from meterchain.units import SLOT_S, Lamports, UnixTime
+from meterchain.units import SLOT_S, UnixTime
 from meteredge import service
 from meteredge.agent import Agent
 from meteredge.bus import Bus
@@ -45,6 +41,7 @@ from metersim.meters.meter import Meter, MeterPlan
 from metersim.stage.cast import Part, wallet
 from metersim.stage.node import Node, ledger_of, read_baseline, register, start_agent
 from metersim.stage.scenarios.files import Config
+from metersim.stage.scenarios.foundation import Foundation
 from metersim.stage.scenarios.weather import WeatheredChain
 
 METER_ID = "METER_001"
@@ -54,7 +51,7 @@ FIRST_LOOK_S = 2.0
 """The agent starts so long after the beginning."""
 AFTER_END_S = 200.0
 """The play goes on so long after the last slot's end, for late closes and deliveries."""
-_TREASURY = Lamports(1_000_000_000_000)
+_SALT = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +111,7 @@ class World:
         config: Config,
         changes: tuple[Change, ...],
         chain: EmbeddedChain,
-        site: Site,
-        authority: Keypair,
+        foundation: Foundation,
         folder: Path,
     ) -> None:
         table = config.meter
@@ -123,7 +119,7 @@ class World:
         phases = max(profile.phases)
         line = Line(table.baud, table.format)
         plan = MeterPlan(
-            table.profile,
+            profile.name,
             Installation(config.seed, config.seed, phases, table.load, table.pv_peak_w),
             line,
             serial=table.serial,
@@ -144,11 +140,12 @@ class World:
         self.home = chain
         """Where the meter is enrolled, whatever the node's RPC address leads to."""
         self.chain = WeatheredChain(chain, self.now)
-        self.site, self.authority = site, authority
+        self.site, self.authority = foundation.site, foundation.authority
         self.signed: list[Signed] = []
         self.told: dict[str, None] = {}
         self.stopped = ""
-        self.owner_suspended = False
+        self.settled = True
+        """Whether all that is credited was minted in the end."""
         self._counts: Counter[State] = Counter()
         self._acting: list[Fault] = []
         part = Part(METER_ID, Role.STUDENT, plan, table.rated_w)
@@ -165,7 +162,7 @@ class World:
         self.clock.advance(ENROLLED_S)
         serial, self.baseline = read_baseline(self.node)
         self.chain.clock()
-        register(self.chain, site, authority, self.node, serial, self.baseline)
+        register(self.chain, self.site, self.authority, self.node, serial, self.baseline)
         self.serial = None if serial.startswith("label:") else serial
         self.agent: Agent | None = None
         self._begin_loops()
@@ -211,9 +208,11 @@ class World:
         node = replace(self.node, folder=folder, reader=self._reader())
         return start_agent(self.chain, self.site, node, self.clock, self.time_source)
 
-    def lead_astray(self, chain: EmbeddedChain, site: Site, authority: Keypair) -> None:
-        """The node's RPC address leads to `chain`, where its meter is enrolled too."""
-        register(chain, site, authority, self.node, self.node.part.plan.serial, self.baseline)
+    def lead_astray(self, elsewhere: Foundation) -> None:
+        """The node's RPC address leads to another chain, where its meter is enrolled too."""
+        chain = elsewhere.raised(UnixTime(int(self.now())))
+        serial = self.node.part.plan.serial
+        register(chain, elsewhere.site, elsewhere.authority, self.node, serial, self.baseline)
         self.chain.inner = chain
 
     def tell(self, problem: str) -> None:
@@ -295,14 +294,17 @@ class World:
     # -- the end
 
     def settle(self) -> None:
-        """Mint and burn what is due, as anybody may.  Raises TransactionFailed."""
+        """Mint and burn what is due, as anybody may, unless the chain refuses it."""
         state = self.state()
         if state is not None:
             self.home.set_unix_time(UnixTime(int(self.now())))
             ledger = ledger_of(self.home, self.site, self.node)
             dues = ledger.dues(state)
             if dues.mint_mwh or dues.burn_mwh:
-                ledger.settle(dues, 7)
+                try:
+                    ledger.settle(dues, _SALT)
+                except TransactionFailed:
+                    self.settled = False
 
     def state(self) -> MeterState | None:
         """What the chain believes about the meter."""
@@ -314,22 +316,12 @@ class World:
 
 
 @contextmanager
-def raised(config: Config, changes: tuple[Change, ...], folder: Path) -> Iterator[World]:
-    """A chain with a site, the meter enrolled on it at the beginning, its agent not yet started."""
+def raised(config: Config, changes: tuple[Change, ...], folder: Path, foundation: Foundation) -> Iterator[World]:
+    """A chain with a site, the meter enrolled on it near the beginning, its agent started."""
     with ExitStack() as stack:
-        chain, site, authority = found_site(UnixTime(config.begin_s), "scenario")
+        chain = foundation.raised(UnixTime(config.begin_s))
         stack.callback(chain.close)
-        world = World(config, changes, chain, site, authority, folder)
+        world = World(config, changes, chain, foundation, folder)
         stack.callback(world.power_off)
         world.power_on()
         yield world
-
-
-def found_site(at: UnixTime, name: str) -> tuple[EmbeddedChain, Site, Keypair]:
-    """A fresh chain with the committed programs, initialised as a site of that name, and its department's key."""
-    chain = EmbeddedChain(at)
-    authority = wallet(1, "department")
-    chain.airdrop(authority.pubkey(), _TREASURY)
-    programs = built.load()
-    chain_site.deploy_programs(chain, programs, payer=authority, authority=authority)
-    return chain, chain_site.initialise(chain, programs, SiteSettings(name), authority), authority
