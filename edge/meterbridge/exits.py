@@ -37,9 +37,13 @@ EXIT_CODES: Mapping[str, int] = {
     "meteredge.slots.SlotStaysOpen": REFUSED,
     "meterbridge.pages.NoSuchPage": USAGE,
     "metersim.bus.catalogue.FaultUnknown": USAGE,
+    "meterprov.bridge.BridgeError": REFUSED,
+    "meterprov.raw_repl.NoPrompt": UNREACHED,
+    "meterprov.raw_repl.ReplError": REFUSED,
     "metersim.bus.line.LineError": USAGE,
     "metersim.bus.running.BusGone": UNREACHED,
     "metersim.meters.meter.MeterPlanError": USAGE,
+    "metersim.stage.scenarios.files.ScenarioError": USAGE,
     "serial.serialutil.SerialException": UNREACHED,
 }
 

@@ -6,10 +6,12 @@ the other on a clock of their own.  Everything it works with is passed in.
 
 import threading
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from meterchain.record import StatusFlags
 from meterchain.units import Slot
+from meteredge.bridge_watch import BridgeNews
+from meteredge.bus_errors import BusError
 from meteredge.clock import Clock
 from meteredge.forwarder import DeliveryReport, Forwarder
 from meteredge.journal import Journal, Row, State, UnknownInstall
@@ -37,8 +39,17 @@ class AgentStatus:
     delivery_problem: str | None = None
     delivered_at: float | None = None
     chain_ahead_s: float | None = None
+    bridge: str | None = None
+    """What the bridge said at the last close that a person should know."""
     stopped: str | None = None
     """Set once: the agent signs and sends nothing more."""
+
+
+class Witness(Protocol):
+    """Whoever stands beside the meter: the bridge."""
+
+    def look(self, seconds: float) -> BridgeNews:
+        """What happened within the last `seconds`.  Raises BusError."""
 
 
 class Agent:
@@ -54,6 +65,7 @@ class Agent:
         signer: Signer,
         ledger: Ledger,
         settle_every: int = 4,
+        witness: Witness | None = None,
     ) -> None:
         """`clock` dates slots; the reader has the bus's own.  `settle_every`: see Forwarder."""
         self.journal = journal
@@ -61,6 +73,7 @@ class Agent:
         self._clock = clock
         self._time_source = time_source
         self._signer = signer
+        self._witness = witness
         self._forwarder = Forwarder(ledger, journal, clock, settle_every=settle_every)
         self._lock = threading.Lock()
         self._status = AgentStatus(journal.identity.meter_id)
@@ -101,6 +114,7 @@ class Agent:
             closing, reading = read_closing(slot, self._reader, self._clock, self._time_source, install, last)
             if self._clock_was_set():
                 closing = replace(closing, status_flags=StatusFlags.CLOCK_ADJUSTED)
+            closing = replace(closing, status_flags=closing.status_flags | self._seen_by_witness(closing.ts - last.ts))
             row = self.journal.append(closing, self._signer.sign_record)
         except Exception as error:
             self._note(slot_problem=str(error))
@@ -132,6 +146,17 @@ class Agent:
     def counts(self) -> dict[State, int]:
         """Records of this journal by state."""
         return self.journal.counts()
+
+    def _seen_by_witness(self, seconds: float) -> StatusFlags:
+        """Flags for the record; a witness that does not answer is noted, and the slot is closed without it."""
+        if self._witness is None:
+            return StatusFlags.NONE
+        try:
+            news = self._witness.look(seconds)
+        except BusError as error:
+            news = BridgeNews(note=f"the bridge does not answer: {error}")
+        self._note(bridge=news.note)
+        return news.flags
 
     def _clock_was_set(self) -> bool:
         """Did UTC jump against the monotonic clock since the last close?"""

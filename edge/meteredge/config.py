@@ -72,6 +72,13 @@ class BusTable(_Table):
     """Seconds between looks at the meter inside a slot."""
 
 
+class BridgeTable(_Table):
+    """[bridge]: the Pico between USB and RS-485, if there is one (docs/bridge.md)."""
+
+    unit: Annotated[int, Field(ge=1, le=247)] = 247
+    """Its own unit id."""
+
+
 class KeyTable(_Table):
     """[key]: where the meter's key is: a file of ours, or a credential of the unit; exactly one of them."""
 
@@ -119,6 +126,7 @@ class AgentConfig(_Table):
     site: Site
     meter: MeterTable
     bus: BusTable
+    bridge: BridgeTable | None = None
     key: KeyTable
     chain: ChainTable
     state: StateTable = StateTable()

@@ -3,6 +3,8 @@
 So an agent whose adapter is unplugged at start still delivers what it has signed, and reads again when it is back.
 """
 
+from meteredge.bridge_watch import PROFILE as BRIDGE
+from meteredge.bridge_watch import BridgeNews, BridgeWatch
 from meteredge.bus import Bus
 from meteredge.clock import Clock
 from meteredge.config import AgentConfig
@@ -21,10 +23,20 @@ class MeterAtPort:
         self._clock = clock
         self._bus: Bus | None = None
         self._reader: Reader | None = None
+        self._bridge: Profile | None = load(BRIDGE) if config.bridge else None
 
     def read(self) -> Reading:
         """One reading, with the serial number checked.  Raises BusError, those of opening the port among them."""
         return (self._reader or self._open()).read()
+
+    def look(self, seconds: float) -> BridgeNews:
+        """What the bridge saw within the last `seconds`; nothing where none is configured or the port is not open.
+
+        Raises BusError.
+        """
+        if self._bridge is None or self._config.bridge is None or self._bus is None:
+            return BridgeNews()
+        return BridgeWatch(self._bus, self._config.bridge.unit, self._bridge).look(seconds)
 
     def bus_counts(self) -> dict[str, int]:
         """What happened on the bus since it was opened."""

@@ -75,6 +75,7 @@ class Station:
             signer=self.signer,
             ledger=Ledger(chain, programs.load(), relayer, config.meter.id, self.signer.public_key),
             settle_every=config.chain.settle_every,
+            witness=self.meter if config.bridge else None,
         )
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from tests.bench import commands, compute, market, readme
+from tests.bench import bridge, bus, commands, compute, market, readme
 
 Numbers = Mapping[str, float]
 
@@ -34,6 +34,8 @@ SECTIONS: Mapping[str, tuple[str, Callable[[], Numbers]]] = {
         measure_units,
     ),
     "market": ("the market: transactions for an epoch of 4,096 orders", market.measure_counts),
+    "bus": ("the simulated bus on ptys: median of 300 transactions, cost of 15 buses", bus.measure),
+    "bridge": ("the bridge: a read of 20 registers at 9,600 baud, beside one without it", bridge.quietest),
     "cli": ("starting the command", commands.measure_help),
     "demo": ("make demo, 15 meters, 4 slots", commands.measure_demo),
 }

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.bench import market
+from tests.bench import bridge, market
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -16,9 +16,12 @@ LIMITS: Mapping[str, float] = {
     "cu.submit_4": 4_500,
     "cu.process_mint": 6_000,
     "cu.process_mint_burn": 9_000,
+    "bus.error_percent": 2.0,
+    "bus.core_share_15": 0.5,
     "cli.help_seconds": 0.3,
     "demo.seconds": 60,
     **market.LIMITS,
+    **bridge.LIMITS,
 }
 WORDS = {
     "cu.submit_1": "one verified reading, compute units",
@@ -26,6 +29,9 @@ WORDS = {
     "cu.process_mint": "energy credited and GRID minted, compute units",
     "cu.process_mint_burn": "the same with a burn, compute units",
     **market.WORDS,
+    **bridge.WORDS,
+    "bus.error_percent": "simulated bus at 9600 and 19200 baud: median transaction off theory, %",
+    "bus.core_share_15": "15 simulated buses, a read each per second, share of a core",
     "cli.help_seconds": "`meterbridge --help`, seconds",
     "demo.seconds": "`make demo`: 15 meters, 4 slots, seconds",
 }

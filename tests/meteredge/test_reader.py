@@ -1,5 +1,6 @@
 """The reader against simulated meters on the simulated wire: what it returns is what the meter held."""
 
+import math
 from decimal import Decimal
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def test_a_reading_is_what_the_meter_holds(name: str) -> None:
     site = Site(name)
     reading = site.reader.read()
     assert site.held_between(NOON, reading)
-    assert reading.quantum_mwh == site.profile.energy_quantum_wh * 1_000
+    ratio = math.prod(reading.values[name] for name in site.profile.scale_by)
+    assert reading.quantum_mwh == site.profile.energy_quantum_wh * 1_000 * Decimal(ratio)
     assert 0 < reading.at_monotonic <= site.clock.monotonic()
 
 

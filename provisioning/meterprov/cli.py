@@ -1,0 +1,42 @@
+"""`meterbridge provision bridge`: the bridge's firmware onto a Pico."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, help="Making a node: the bridge's firmware.")
+
+
+@app.callback()
+def provision() -> None:
+    """Making a node."""
+
+
+@app.command()
+def bridge(
+    port: Annotated[str, typer.Option("--port", help="The Pico: a path, or VID:PID[:SERIAL] as in 2e8a:0005.")],
+    unit: Annotated[int, typer.Option(help="The bridge's own unit id, 1 to 247.")] = 247,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Write the firmware, verify it, set the unit id.  The service switch has to be closed (docs/bridge.md)."""
+    import serial
+
+    from meteredge.port import resolve
+    from meterprov.bridge import flash
+    from meterprov.raw_repl import NoPrompt, RawRepl
+
+    path = resolve(port)
+    try:
+        open_port = serial.Serial(path, 115_200, exclusive=True)
+    except serial.SerialException as error:
+        raise NoPrompt(f"cannot open {path} ({error}); plug the Pico in, join the group dialout") from error
+    with open_port, RawRepl(open_port) as repl:
+        flashed = flash(repl, unit, say=lambda line: typer.echo(line, err=True))
+    if as_json:
+        typer.echo(json.dumps(asdict(flashed)))
+    else:
+        typer.echo(f"bridge firmware {flashed.version}, unit {flashed.unit}, {len(flashed.sha256)} files verified")
+        typer.echo("now open the service switch and plug the Pico in again", err=True)

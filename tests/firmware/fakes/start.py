@@ -1,0 +1,11 @@
+"""Starts the firmware on the unix port as main.py does on a Pico; arguments: state folder, watchdog ms."""
+
+import sys
+
+import micropython
+
+micropython.kbd_intr(-1)
+
+from bridge import hardware, run  # noqa: E402
+
+run.run(hardware.Hardware(sys.argv[1]), int(sys.argv[2]))

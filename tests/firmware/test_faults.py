@@ -1,0 +1,133 @@
+"""Reading through the core under every fault of the bus: many values missing is allowed, one wrong value is not."""
+
+import random
+import struct
+from collections.abc import Callable, Sequence
+
+import pytest
+from bridge.rtu import with_crc
+from tests.firmware.bench import WORDS, Bench, NoValue
+
+from meteredge.clock import VirtualClock
+from metersim.bus.bank import RegisterBank
+from metersim.bus.fault import Fault, Scene
+from metersim.bus.faults import BitFlip, BrownOut, Echo, ExtraBytes, LateReply, LeadZero, LostBytes, Silence, Truncation
+from metersim.bus.intruders import Babbling, SecondMaster
+from metersim.bus.line import Line
+from metersim.bus.memory_port import MemoryPort
+from metersim.bus.moods import ExceptionStorm, RebootOnFastPolling
+from metersim.bus.symbols import Symbol, back_to_back
+from metersim.bus.wire import Wire
+
+FAULTS: dict[str, tuple[Callable[[], tuple[Fault, ...]], float]] = {
+    "none": (lambda: (), 1.0),
+    "late": (lambda: (LateReply(0.6, 0.1),), 0.7),
+    "silent": (lambda: (Silence(0.1),), 0.7),
+    "echo": (lambda: (Echo(),), 1.0),
+    "zeros": (lambda: (LeadZero(2, 0.5),), 1.0),
+    "bit flips": (lambda: (BitFlip(0.004, requests=True),), 0.6),
+    "lost bytes": (lambda: (LostBytes(0.004, requests=True),), 0.5),
+    "extra bytes": (lambda: (ExtraBytes(0.004),), 0.5),
+    "cut short": (lambda: (Truncation(None, 0.1),), 0.6),
+    "brown-out": (lambda: (BrownOut(1.0, 20),), 0.7),
+    "babbling": (lambda: (Babbling(1.0),), 0.6),
+    "second master": (lambda: (SecondMaster(2.0, 1, 3, 100, 6),), 0.4),
+    "exceptions": (lambda: (ExceptionStorm(6, 0.2),), 0.6),
+    "reboots": (lambda: (RebootOnFastPolling(0.005, 0.5),), 0.0),
+    "all at once": (
+        lambda: (
+            *(Echo(), LeadZero(1, 0.3), LateReply(0.7, 0.05), Silence(0.03), BitFlip(0.001, requests=True)),
+            *(
+                LostBytes(0.001),
+                ExtraBytes(0.001),
+                Truncation(None, 0.02),
+                Babbling(3.0),
+                SecondMaster(4.0, 1, 3, 9, 6),
+            ),
+        ),
+        0.3,
+    ),
+}
+"""Faults, and the share of reads that must succeed in spite of them."""
+LINE = Line(19_200)
+
+
+def read_many(name: str, reads: int, seed: int = 3) -> Bench:
+    """Read at random places, some of one length, as a master that knows nothing of late replies."""
+    faults, share = FAULTS[name]
+    bench = Bench(*faults(), line=LINE, seed=seed)
+    bench.bridge.change_settings([247, 192, 0, 1_000, 1_000])
+    dice = random.Random(seed)
+    good = pulses = 0
+    for number in range(reads):
+        address, words = dice.randrange(300), dice.choice((6, 6, 6, 20))
+        if number % 10 == 0:
+            bench.contacts.pulses += 1
+            pulses += 1
+        try:
+            got = bench.read(address, words)
+        except NoValue:
+            continue
+        assert got == list(WORDS[address : address + words])
+        good += 1
+    bench.let_pass(0.1)
+    assert good >= share * reads
+    assert bench.bridge.state.pulses == pulses
+    return bench
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_no_fault_of_the_bus_makes_a_wrong_value(name: str) -> None:
+    read_many(name, 150)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", FAULTS)
+def test_ten_thousand_reads_under_each_fault_bring_no_wrong_value(name: str) -> None:
+    read_many(name, 10_000)
+
+
+def test_without_the_bridge_a_late_reply_is_taken_for_the_next_question() -> None:
+    """The fault is real: a master on the bare wire believes what the bridge keeps from it."""
+    clock = VirtualClock(0.0)
+    port = MemoryPort(Wire(LINE, [RegisterBank(WORDS)], faults=[LateReply(0.6)]), clock)
+    port.timeout = 0.5
+    port.write(with_crc(bytes((1, 3, 0, 10, 0, 2))))
+    assert port.read(9) == b""
+    port.write(with_crc(bytes((1, 3, 0, 50, 0, 2))))
+    assert port.read(9) == with_crc(bytes((1, 3, 4)) + struct.pack(">2H", *WORDS[10:12]))
+
+
+@pytest.mark.parametrize(
+    ("name", "counter"),
+    [
+        ("late", "late"),
+        ("silent", "no_reply"),
+        ("echo", "echoes"),
+        ("zeros", "leading_zeros"),
+        ("bit flips", "crc_errors"),
+        ("second master", "unasked"),
+    ],
+)
+def test_each_fault_is_counted_by_its_name(name: str, counter: str) -> None:
+    assert getattr(read_many(name, 300).bridge.counters, counter) > 0
+
+
+class OneQuestion(Fault):
+    """Another master asks unit 1 for six words at 9, once."""
+
+    def next_noise(self, after_s: float, scene: Scene) -> Sequence[Symbol]:
+        frame = with_crc(bytes((1, 3, 0, 9, 0, 6)))
+        return back_to_back(frame, 1_000.5, scene.char_s) if after_s < 1_000.5 else ()
+
+
+@pytest.mark.parametrize("asked_after_s", [0.55, 0.6, 0.7, 0.9, 1.1, 1.4])
+def test_the_late_answer_to_another_masters_question_is_never_taken_for_ours(asked_after_s: float) -> None:
+    bench = Bench(OneQuestion(), LateReply(0.6))
+    bench.let_pass(asked_after_s)
+    for _ in range(6):
+        try:
+            assert bench.read(36, 6) == list(WORDS[36:42])
+        except NoValue:
+            continue
+    assert bench.bridge.counters.unasked > 0
