@@ -26,11 +26,13 @@ MADE: Mapping[str, tuple[str | int, ...]] = {
     "register_user": ("User",),
     "create_associated_token_account": (_TOKEN_ACCOUNT_SIZE,),
     "assign_meter": ("Meter", "KeyIndex", "SerialIndex"),
+    "rotate_meter_key": ("KeyIndex",),
+    "replace_meter": ("KeyIndex", "SerialIndex"),
     "init_meter_state": ("MeterState",),
     "initialize_market": ("Market", _TOKEN_ACCOUNT_SIZE, _TOKEN_ACCOUNT_SIZE),
     "open_seat": ("SeatIndex",),
 }
-"""The accounts that an instruction makes: an account type of its program, or a size in bytes."""
+"""The accounts that an instruction makes, at most: an account type of its program, or a size in bytes."""
 
 
 def fee_of(instructions: Sequence[Instruction], signers: Sequence[Keypair]) -> Lamports:

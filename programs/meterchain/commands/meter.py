@@ -1,16 +1,17 @@
 """`meterbridge meter`: a meter's place on the chain: whose it is, which key signs for it, what it has counted."""
 
-import hashlib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from solders.pubkey import Pubkey
 
 from meterchain import instructions
 from meterchain import site as steps
-from meterchain.accounts import Meter, MeterKind, MeterState, MeterStatus, fetch, fetch_all, fetch_many
+from meterchain.accounts import Meter, MeterKind, MeterState, MeterStatus, fetch_all, fetch_many
 from meterchain.claim import Claim, ClaimError, read_claim
+from meterchain.commands import meter_changes, meter_limits
+from meterchain.commands.meter_views import MeterId, a_meter_id, document_of, line_of, meter_of, shown
 from meterchain.commands.recorded import attempt
 from meterchain.commands.session import (
     LOCAL,
@@ -18,11 +19,8 @@ from meterchain.commands.session import (
     AsJson,
     Authority,
     DryRun,
-    NotFound,
     ProgramsDir,
-    Row,
     Rpc,
-    Session,
     conclude,
     present,
     say,
@@ -31,38 +29,28 @@ from meterchain.commands.session import (
 )
 from meterchain.commands.site_rules import time_of
 from meterchain.instructions import MeterAssignment
-from meterchain.record import RecordError, encode_meter_id
 from meterchain.saved_account import save_account
-from meterchain.units import MWH_PER_KWH, Mwh
+from meterchain.units import Mwh
 from meterchain.wallets import load_wallet
 
-MOST_W = 1_000_000
 FIRST_INSTALL = 1
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Meters: assign, look up, take out of service.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Meters: assign, look up, change, take out of service."
+)
 
 Kind = Literal["bidirectional", "generation-only", "consumption-only"]
 State = Literal["active", "maintenance", "decommissioned", "compromised"]
-
-
-def a_meter_id(text: str) -> str:
-    """A meter's id.  Raises typer.BadParameter."""
-    try:
-        encode_meter_id(text)
-    except RecordError as error:
-        raise typer.BadParameter(str(error)) from None
-    return text
-
-
-MeterId = Annotated[str, typer.Argument(parser=a_meter_id, metavar="METER_ID")]
 
 
 @app.command()
 def assign(
     context: typer.Context,
     claim_file: Annotated[Path, typer.Argument(metavar="CLAIM", help="What `meterbridge agent claim` printed.")],
-    max_export_w: Annotated[int, typer.Option(min=0, max=MOST_W, help="Rated power fed in; 0 if none is.")],
-    max_import_w: Annotated[int, typer.Option(min=0, max=MOST_W, help="Rated power taken; the fuse's.")],
+    max_export_w: Annotated[
+        int, typer.Option(min=0, max=meter_limits.MOST_W, help="Rated power fed in; 0 if none is.")
+    ],
+    max_import_w: Annotated[int, typer.Option(min=0, max=meter_limits.MOST_W, help="Rated power taken; the fuse's.")],
     kind: Annotated[Kind, typer.Option(help="Which directions count.")] = "bidirectional",
     building: Annotated[str, typer.Option(help="Public, for ever; at most 32 bytes.")] = "",
     certificate: Annotated[
@@ -94,7 +82,7 @@ def assign(
         model=claim.model,
         building=building,
         register_modulus_mwh=Mwh(claim.register_modulus_mwh),
-        cert_hash=_digest_of(certificate),
+        cert_hash=meter_changes.digest_of(certificate),
     )
     with session(context, rpc, programs, dry_run=dry_run) as here:
         site, chain = here.site, here.chain
@@ -103,7 +91,7 @@ def assign(
         if there is not None:
             _tell_what_differs(there, wanted)
         attempt(lambda: steps.open_meter(chain, site, signer, claim.meter_id))
-        conclude(here, *_shown(here, claim.meter_id), as_json=as_json)
+        conclude(here, *shown(here, claim.meter_id), as_json=as_json)
 
 
 @app.command()
@@ -123,19 +111,25 @@ def status(
     Decommissioned is for ever.
     """
     with session(context, rpc, programs, dry_run=dry_run) as here:
-        meter = _meter(here, meter_id)
+        meter = meter_of(here, meter_id)
         wanted = MeterStatus[state.upper()] if state else meter.status
         if wanted != meter.status:
             signer = load_wallet(authority.expanduser(), "the authority")
             step = instructions.set_meter_status(here.programs, signer.pubkey(), meter_id, wanted)
             attempt(lambda: here.chain.send([step], [signer]))
-        now = _meter(here, meter_id)
+        now = meter_of(here, meter_id)
         document = {"meter_id": meter_id, "status": now.status.name.lower(), "since": now.status_changed_at}
         rows = [("status", f"{now.status.name.lower()} since {time_of(now.status_changed_at)}")]
         if state is None:
             present(document, rows, as_json=as_json)
         else:
             conclude(here, document, rows, as_json=as_json)
+
+
+app.command()(meter_limits.limits)
+app.command(name="rotate-key")(meter_changes.rotate_key)
+app.command()(meter_changes.replace)
+app.command()(meter_changes.rebase)
 
 
 @app.command()
@@ -157,8 +151,8 @@ def show(
         raise typer.BadParameter("--save needs the METER_ID whose account is saved")
     with session(context, rpc, programs) as here:
         if meter_id is not None:
-            _meter(here, meter_id)
-            document, rows = _shown(here, meter_id)
+            meter_of(here, meter_id)
+            document, rows = shown(here, meter_id)
             if save:
                 (info,) = here.chain.accounts([here.site.meter(meter_id)])
                 if info is not None:
@@ -170,29 +164,16 @@ def show(
         states = fetch_many(
             here.chain, here.programs, MeterState, [here.site.meter_state(meter.meter_id) for meter in meters]
         )
-        documents = [_document(meter, state) for meter, state in zip(meters, states, strict=True)]
+        documents = [document_of(meter, state) for meter, state in zip(meters, states, strict=True)]
         if as_json:
             present({"meters": documents}, [], as_json=True)
             return
     head = ("meter", "status", "model", "owner", "records", "export kWh", "import kWh", "minted kWh")
-    show_table(head, [_line(document) for document in documents])
-
-
-def _digest_of(certificate: Path | None) -> bytes:
-    if certificate is None:
-        return bytes(32)
-    try:
-        return hashlib.sha256(certificate.read_bytes()).digest()
-    except OSError as error:
-        raise typer.BadParameter(f"--certificate {certificate}: {error.strerror}") from None
+    show_table(head, [line_of(document) for document in documents])
 
 
 def _refuse_foreign(claim: Claim, domain: bytes) -> None:
-    if claim.domain != domain.hex():
-        raise ClaimError(
-            f"the claim is for the site {claim.domain}, this chain holds {domain.hex()}: check --rpc here, and [site] "
-            "domain on the node"
-        )
+    meter_changes.refuse_other_site(claim, domain)
     if claim.install_id != FIRST_INSTALL:
         raise ClaimError(
             f"the claim is for install {claim.install_id} of {claim.meter_id}; a meter is assigned with install 1"
@@ -206,82 +187,3 @@ def _tell_what_differs(there: Meter, wanted: MeterAssignment) -> None:
         found, asked = getattr(there, name), getattr(wanted, name)
         if found != asked:
             say(f"{there.meter_id} was assigned with {name} {found!r}, not {asked!r}; that stays as it is")
-
-
-def _meter(here: Session, meter_id: str) -> Meter:
-    found = fetch(here.chain, here.programs, Meter, here.site.meter(meter_id))
-    if found is None:
-        raise NotFound(f"{meter_id} is not assigned on {here.chain.name}: run `meterbridge meter assign CLAIM`")
-    return found
-
-
-def _shown(here: Session, meter_id: str) -> tuple[dict[str, Any], list[Row]]:
-    """The meter as it is now; in a rehearsal of its assignment it is not there yet."""
-    meter = fetch(here.chain, here.programs, Meter, here.site.meter(meter_id))
-    if meter is None:
-        return {"meter_id": meter_id}, [("meter", meter_id)]
-    state = fetch(here.chain, here.programs, MeterState, here.site.meter_state(meter_id))
-    document = _document(meter, state)
-    rows: list[Row] = [
-        ("meter", f"{meter_id}, number {meter.meter_no}, {document['status']}"),
-        ("owner", str(meter.owner)),
-        ("device", f"{meter.model}, serial {meter.serial}" + (f", {meter.building}" if meter.building else "")),
-        ("key", f"{meter.meter_key}, install {meter.install_id}"),
-        ("rated", f"{meter.max_export_w:,} W export, {meter.max_import_w:,} W import, {document['kind']}"),
-    ]
-    if state is None:
-        return document, [*rows, ("oracle", "has no account for it yet: run `meterbridge meter assign` again")]
-    last = f"{time_of(state.last_ts)}, record {state.seq}" if state.readings else "nothing yet"
-    frozen = ", FROZEN: two records of one number were proved" if state.frozen else ""
-    return document, [
-        *rows,
-        ("last read", last + frozen),
-        ("registers", f"{_kwh(state.export_reg_mwh)} kWh export, {_kwh(state.import_reg_mwh)} kWh import"),
-        ("credited", f"{_kwh(state.cum_export_mwh)} kWh export, {_kwh(state.cum_import_mwh)} kWh import"),
-        ("GRID", f"{_kwh(state.minted_mwh)} minted, {_kwh(state.burned_mwh)} burned"),
-    ]
-
-
-def _document(meter: Meter, state: MeterState | None) -> dict[str, Any]:
-    return {
-        "meter_id": meter.meter_id,
-        "meter_no": meter.meter_no,
-        "status": meter.status.name.lower(),
-        "kind": meter.kind.name.lower().replace("_", "-"),
-        "owner": str(meter.owner),
-        "meter_key": str(meter.meter_key),
-        "install_id": meter.install_id,
-        "model": meter.model,
-        "serial": meter.serial,
-        "building": meter.building,
-        "max_export_w": meter.max_export_w,
-        "max_import_w": meter.max_import_w,
-        "baseline_export_mwh": meter.baseline_export_mwh,
-        "baseline_import_mwh": meter.baseline_import_mwh,
-        "state": None if state is None else {
-            "seq": state.seq,
-            "last_ts": state.last_ts,
-            "readings": state.readings,
-            "gaps": state.gaps,
-            "frozen": state.frozen,
-            "export_reg_mwh": state.export_reg_mwh,
-            "import_reg_mwh": state.import_reg_mwh,
-            "cum_export_mwh": state.cum_export_mwh,
-            "cum_import_mwh": state.cum_import_mwh,
-            "minted_mwh": state.minted_mwh,
-            "burned_mwh": state.burned_mwh,
-            "written_off_import_mwh": state.written_off_import_mwh,
-        },
-    }  # fmt: skip
-
-
-def _line(document: dict[str, Any]) -> tuple[str, ...]:
-    state = document["state"] or {}
-    energies = tuple(_kwh(state.get(name, 0)) for name in ("export_reg_mwh", "import_reg_mwh", "minted_mwh"))
-    owner = document["owner"]
-    records = f"{state.get('readings', 0):,}"
-    return (document["meter_id"], document["status"], document["model"], owner, records, *energies)
-
-
-def _kwh(mwh: int) -> str:
-    return f"{mwh // MWH_PER_KWH:,}.{mwh % MWH_PER_KWH:06d}"

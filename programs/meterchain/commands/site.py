@@ -10,7 +10,7 @@ from meterchain import deploy as loader
 from meterchain import pdas
 from meterchain import site as steps
 from meterchain.accounts import GovernanceConfig, OracleConfig, RegistryConfig, TokenConfig, fetch
-from meterchain.commands import site_programs, site_rules
+from meterchain.commands import site_authority, site_programs, site_rules
 from meterchain.commands.costs import in_grid
 from meterchain.commands.recorded import attempt
 from meterchain.commands.session import (
@@ -100,6 +100,7 @@ app.command()(site_programs.verify)
 app.command()(site_rules.pause)
 app.command()(site_rules.unpause)
 app.command()(site_rules.params)
+app.add_typer(site_authority.app, name="authority")
 
 
 @app.command()

@@ -18,9 +18,11 @@ def test_a_command_of_the_page_exists_with_its_options(call: str) -> None:
     words = re.split(r"[>#]", call)[0].split()
     place = COMMANDS[words[0]]
     command = get_command(getattr(import_module(place.module), place.attribute))
-    verbs = getattr(command, "commands", {})
-    if verbs:
-        command = verbs[words[1]]
+    for word in words[1:]:
+        verbs = getattr(command, "commands", {})
+        if not verbs:
+            break
+        command = verbs[word]
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known
 
