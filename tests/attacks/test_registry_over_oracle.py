@@ -15,7 +15,7 @@ from tests.attacks.office import NEW_DEVICE, Office
 from meterchain import instructions as ix
 from meterchain.accounts import MeterStatus, Role, UserStatus, UserType
 from meterchain.chain import TransactionFailed
-from meterchain.ed25519 import Signed, handover_message, possession_message
+from meterchain.ed25519 import Signed, handover_message, possession_message, verify_message
 from meterchain.embedded import EmbeddedChain
 from meterchain.instructions import MeterAssignment
 from meterchain.record import Reason
@@ -342,7 +342,7 @@ def test_a_proof_for_the_old_owner_does_not_fit_a_device_for_the_new_one(
     move(office, M)
     message = possession_message(office.domain, "METER_001", alice.pubkey(), InstallId(2))
     _, ours = office.replace("2")
-    proof = ix.verify_message(Signed(early.public_key, early.signature), message)
+    proof = verify_message(Signed(early.public_key, early.signature), message)
     assert refusal([proof, ours], [office.authority]) == "BadProofOfPossession"
     office.do(*replace(office, owner=bob).replace("2"))
 

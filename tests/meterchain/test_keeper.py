@@ -257,7 +257,7 @@ def test_matching_goes_on_while_clearing_is_paused(place: Place, payer: Keypair)
 
 def test_without_auto_clearing_only_the_department_triggers(place: Place, payer: Keypair) -> None:
     trade(place)
-    place.send(builders.set_auto_clearing(place.programs, place.authority.pubkey(), enabled=False))
+    place.send(instructions.set_auto_clearing(place.programs, place.authority.pubkey(), enabled=False))
     assert keeper_of(place, payer).turn().outcomes == ()
     assert len(keeper_of(place, place.authority).turn().done) == 1
 

@@ -17,7 +17,6 @@ from meterchain.keeper_alarms import Alarm, Limits, alarms, heard_from
 from meterchain.keeper_metrics import instruments, serve
 from meterchain.keeper_plan import fees_for_days
 from meterchain.keeper_watch import Watchman
-from meterchain.market import builders
 from meterchain.market.accounts import Side
 from meterchain.programs import Programs
 from meterchain.site import Site
@@ -98,7 +97,7 @@ def test_a_payer_with_less_than_a_month_of_fees_is_told(place: Place, keeper: Ke
 
 
 def test_a_keeper_that_may_not_trigger_says_so(place: Place, keeper: Keeper) -> None:
-    place.send(builders.set_auto_clearing(place.programs, place.authority.pubkey(), enabled=False))
+    place.send(instructions.set_auto_clearing(place.programs, place.authority.pubkey(), enabled=False))
     assert kinds(place, keeper) == ["cannot_trigger"]
 
 

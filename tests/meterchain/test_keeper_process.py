@@ -13,6 +13,7 @@ import pytest
 from solders.keypair import Keypair
 from tests.meterchain.market.place import SMALL, key
 
+from meterchain import instructions
 from meterchain import site as steps
 from meterchain.accounts import Role, UserType
 from meterchain.localnet import run as local_chain
@@ -47,7 +48,7 @@ def an_order(chain: RpcChain, built: Programs, department: Keypair) -> None:
     site = steps.initialise(chain, built, SiteSettings("keeper"), department)
     currency = create_currency(chain, department, "baht")
     market = create_market(chain, built, department, currency.address, SMALL)
-    chain.send([builders.set_auto_clearing(built, department.pubkey(), enabled=True)], [department])
+    chain.send([instructions.set_auto_clearing(built, department.pubkey(), enabled=True)], [department])
     trader = key("anna")
     chain.airdrop(trader.pubkey(), Lamports(10**9))
     steps.register_user(chain, site, department, trader.pubkey(), UserType.CONSUMER, Role.STUDENT)

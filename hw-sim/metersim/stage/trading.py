@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from solders.keypair import Keypair
 
+from meterchain import instructions
 from meterchain.accounts import GovernanceConfig, fetch
 from meterchain.keeper import Keeper
 from meterchain.keeper_plan import Action, State
@@ -143,7 +144,7 @@ def open_market(stage: Stage, seed: int, show: Show) -> Exchange:
     show.scene("Opening the market: currency, books, seats", len(stage.nodes) + 1)
     currency = create_currency(chain, authority, CURRENCY)
     market = create_market(chain, programs, authority, currency.address, TERMS)
-    chain.send([builders.set_auto_clearing(programs, authority.pubkey(), enabled=True)], [authority])
+    chain.send([instructions.set_auto_clearing(programs, authority.pubkey(), enabled=True)], [authority])
     show.step("market")
     for node in stage.nodes:
         owner = node.owner.pubkey()

@@ -6,6 +6,7 @@ import typer
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
+from meterchain import instructions
 from meterchain.accounts import OracleConfig, fetch
 from meterchain.commands.costs import in_sol
 from meterchain.commands.market_session import AMarket, stall
@@ -27,7 +28,7 @@ from meterchain.commands.session import (
     say,
     session,
 )
-from meterchain.market import addresses, builders, creation
+from meterchain.market import addresses, creation
 from meterchain.market.amounts import AmountError, Scale
 from meterchain.market.builders import MarketTerms
 from meterchain.tokens import read_mint
@@ -133,5 +134,5 @@ def _let_anybody_trigger(here: Session, signer: Keypair) -> None:
     """Turn auto-clearing on: without it no keeper but the department may clear an epoch."""
     oracle = fetch(here.chain, here.programs, OracleConfig, here.site.oracle)
     if oracle is not None and not oracle.auto_clearing_enabled:
-        step = builders.set_auto_clearing(here.programs, signer.pubkey(), enabled=True)
+        step = instructions.set_auto_clearing(here.programs, signer.pubkey(), enabled=True)
         attempt(lambda: here.chain.send([step], [signer]))

@@ -170,11 +170,6 @@ def sweep_fees(programs: Programs, market: Market, authority: Pubkey) -> Instruc
     return _build(programs, market, "sweep_fees", accounts)
 
 
-def set_auto_clearing(programs: Programs, authority: Pubkey, *, enabled: bool) -> Instruction:
-    """The oracle's: whether anybody may trigger the clearing."""
-    return programs["oracle"].instruction("set_auto_clearing", {"authority": authority}, {"enabled": int(enabled)})
-
-
 def _move(
     programs: Programs, market: Market, name: str, trader: Pubkey, seat: int, asset: Asset, amount: Atoms
 ) -> Instruction:

@@ -16,7 +16,6 @@ from tests.attacks.oracle.test_equivocation import a_second_later, accusing, cle
 
 from meterchain import instructions as ix
 from meterchain.chain import TransactionFailed
-from meterchain.market import builders
 from meterchain.units import Lamports, UnixTime
 
 ORACLE_SUBMIT, CLEARING = 1, 5
@@ -79,7 +78,7 @@ def _setting(name: str, plant: Plant) -> Instruction:
         "set_active": ix.set_active(built, me, active=True),
         "set_ami_endpoint": ix.set_ami_endpoint(built, me, "ami"),
         "set_relayers": ix.set_relayers(built, me, [me], listed_only=True),
-        "set_auto_clearing": builders.set_auto_clearing(built, me, enabled=True),
+        "set_auto_clearing": ix.set_auto_clearing(built, me, enabled=True),
     }[name]
 
 

@@ -7,6 +7,7 @@ from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
+from meterchain import instructions
 from meterchain import site as steps
 from meterchain.accounts import Role, UserType
 from meterchain.embedded import EmbeddedChain
@@ -103,5 +104,5 @@ def open_place(chain: EmbeddedChain, built: Programs, site: Site, authority: Key
     """A small market; anybody may trigger."""
     currency = create_currency(chain, authority, "baht")
     market = create_market(chain, built, authority, currency.address, SMALL)
-    chain.send([builders.set_auto_clearing(built, authority.pubkey(), enabled=True)], [authority])
+    chain.send([instructions.set_auto_clearing(built, authority.pubkey(), enabled=True)], [authority])
     return Place(chain, built, site, authority, market.address)
