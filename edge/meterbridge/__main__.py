@@ -38,7 +38,7 @@ COMMANDS: Mapping[str, Command] = {
     "localnet": Command("meterchain.cli", "app", "a local chain over HTTP for development"),
     "audit": Command("meterchain.cli", "audit_app", "proves on chain that every token was measured"),
     "verify": Command("meterchain.commands.verify", "app", "checks one signed record without a network"),
-    "provision": Command("meterprov.cli", "app", "making a node: bridge"),
+    "provision": Command("meterprov.cli", "app", "making a node: site, bridge"),
     "docs": Command("meterbridge.pages", "app", "the pages of docs/, offline"),
 }
 

@@ -4,8 +4,6 @@ An unknown key is an error that names the nearest known one; every error says fi
 `docs/agent.md` has the annotated file.
 """
 
-import difflib
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,10 +13,20 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from meterchain.record import encode_meter_id
+from meteredge.mistakes import NotToml, parse_toml, read_toml, told
 
 
 class ConfigError(Exception):
     """The configuration cannot be used; one line for each thing that is wrong."""
+
+
+def known_zone(name: str) -> str:
+    """The name, if it is a time zone.  Raises ValueError with what to write instead."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"{name!r} is no time zone; write a name like Asia/Bangkok") from None
+    return name
 
 
 class _Table(BaseModel):
@@ -37,11 +45,7 @@ class Site(_Table):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"{name!r} is no time zone; write a name like Asia/Bangkok") from None
-        return name
+        return known_zone(name)
 
 
 class MeterTable(_Table):
@@ -147,53 +151,40 @@ class AgentConfig(_Table):
         return Path(self.state.runtime) / f"{self.meter.id}.json"
 
 
+_WRITE_INSTEAD = {
+    "domain": "the 16 hexadecimal digits that the operator gave you",
+    "framing": "8N1, 8E1, 8O1, 8N2, 8E2 or 8O2",
+}
+
+
 def load(path: Path) -> AgentConfig:
     """Read and check the file.  Raises ConfigError; nothing else is touched."""
     try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; name the agent's configuration with --config FILE") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
+        table = read_toml(path, "name the agent's configuration with --config FILE")
+    except NotToml as error:
+        raise ConfigError(str(error)) from None
+    return _checked(table, path)
+
+
+def parse(text: str, source: str) -> AgentConfig:
+    """Check a file whose text is at hand; `source` names it in errors.  Raises ConfigError."""
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
+        table = parse_toml(text, source)
+    except NotToml as error:
+        raise ConfigError(str(error)) from None
+    return _checked(table, source)
+
+
+def _checked(table: Mapping[str, Any], source: Path | str) -> AgentConfig:
     try:
         return AgentConfig.model_validate(table)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(path, line) for line in error.errors())) from None
-
-
-def _explain(path: Path, error: Mapping[str, Any]) -> str:
-    where = [str(part) for part in error["loc"]]
-    key = ".".join(where)
-    match error["type"]:
-        case "extra_forbidden":
-            known = _keys_at(where[:-1])
-            near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.4)
-            advice = f"did you mean {near[0]!r}?" if near else f"known here are {', '.join(known)}"
-            return f"{path}: unknown key {key!r}; {advice}"
-        case "missing":
-            return f"{path}: {key!r} is missing; add it (docs/agent.md has an annotated file)"
-        case "string_pattern_mismatch" if where[-1] == "domain":
-            return f"{path}: {key!r} is {error['input']!r}; write the 16 hexadecimal digits that the operator gave you"
-        case "string_pattern_mismatch" if where[-1] == "framing":
-            return f"{path}: {key!r} is {error['input']!r}; write 8N1, 8E1, 8O1, 8N2, 8E2 or 8O2"
-        case "value_error":
-            return f"{path}: {key!r}: {error['ctx']['error']}"
-        case _:
-            return f"{path}: {key!r} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
-
-
-def _keys_at(where: list[str]) -> list[str]:
-    """The keys that a table of the file may have."""
-    model: type[BaseModel] = AgentConfig
-    for part in where:
-        found = next(
-            (info.annotation for name, info in model.model_fields.items() if (info.alias or name) == part), None
+        mistakes = told(
+            AgentConfig,
+            error.errors(),
+            source=source,
+            table=table,
+            annotated="docs/agent.md has an annotated file",
+            write_instead=_WRITE_INSTEAD,
         )
-        if not (isinstance(found, type) and issubclass(found, BaseModel)):
-            return []
-        model = found
-    return [info.alias or name for name, info in model.model_fields.items()]
+        raise ConfigError("\n".join(mistakes)) from None

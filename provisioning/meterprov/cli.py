@@ -1,4 +1,4 @@
-"""`meterbridge provision bridge`: the bridge's firmware onto a Pico."""
+"""`meterbridge provision`: making a node, from the site file to the firmware of its bridge."""
 
 import json
 from dataclasses import asdict
@@ -6,12 +6,10 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(add_completion=False, help="Making a node: the bridge's firmware.")
+from meterprov import site_cli
 
-
-@app.callback()
-def provision() -> None:
-    """Making a node."""
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Making a node: site file, firmware of its bridge.")
+app.add_typer(site_cli.app, name="site")
 
 
 @app.command()
