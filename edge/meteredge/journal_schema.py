@@ -16,6 +16,8 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
+from meteredge.durable import sync_file, sync_folder
+
 APPLICATION_ID = 0x474D_524A
 """`GMRJ`: tells a journal from any other SQLite file."""
 SCHEMA_VERSION = 1
@@ -137,14 +139,19 @@ def check_format(path: Path, connection: sqlite3.Connection) -> int:
 
 
 def create(path: Path, connection: sqlite3.Connection, meter_id: str, domain: bytes, meter_key: bytes) -> None:
-    """Lay out an empty file.  Raises JournalError."""
+    """Lay out an empty file, all or nothing; it is there after a power cut once this returns.  Raises JournalError."""
     try:
         connection.executescript(
-            f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1; COMMIT;"
+            f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
+            f"PRAGMA user_version = {SCHEMA_VERSION};"
         )
         connection.execute("INSERT INTO journal VALUES (1, ?, ?, ?)", (meter_id, domain, meter_key))
+        connection.execute("COMMIT")
+        sync_folder(path.parent)  # SQLite does it for its log, never for the file itself
     except sqlite3.Error as error:
         raise explain(path, error) from error
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def migrate(
@@ -164,13 +171,29 @@ def migrate(
     copy = path.with_name(f"{path.name}.schema{version}")
     try:
         if not copy.exists():
-            connection.execute("VACUUM INTO ?", (str(copy),))
+            _copy(connection, copy)
         for step in range(version, target):
             connection.executescript(f"BEGIN IMMEDIATE; {migrations[step]}; PRAGMA user_version = {step + 1}; COMMIT;")
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise explain(path, error) from error
+    except OSError as error:
+        raise _unwritable(copy, error) from error
+
+
+def _copy(connection: sqlite3.Connection, copy: Path) -> None:
+    """A whole copy under its name, or none: a cut leaves a draft at most, and the next start makes it anew."""
+    draft = copy.with_name(f"{copy.name}.draft")
+    draft.unlink(missing_ok=True)
+    connection.execute("VACUUM INTO ?", (str(draft),))
+    sync_file(draft)
+    draft.rename(copy)
+    sync_folder(copy.parent)
+
+
+def _unwritable(path: Path, error: OSError) -> JournalUnwritable:
+    return JournalUnwritable(f"{path}: {error.strerror}; check that the disk has room and can be written")
 
 
 def explain(path: Path, error: sqlite3.Error) -> JournalError:

@@ -18,6 +18,8 @@ from pathlib import Path
 from nacl.signing import SigningKey
 from solders.keypair import Keypair
 
+from meteredge.durable import sync_folder, write_new
+
 SEED_SIZE = 32
 KEYPAIR_SIZE = 64
 _CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -43,12 +45,12 @@ def create_key(path: Path) -> SigningKey:
     key = SigningKey(secrets.token_bytes(SEED_SIZE))
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        _write_synced(draft, bytes(key))
+        write_new(draft, bytes(key))
         try:
             os.link(draft, path)  # unlike rename, never replaces a key that somebody else made in between
         finally:
             draft.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError:
         raise KeyFileError(f"{path}: there is a key already and it stays") from None
     except OSError as error:
@@ -95,23 +97,6 @@ def load_relayer(path: Path) -> Keypair:
         raise KeyFileError(
             f"{path}: not a wallet: a JSON array of 64 numbers is expected, as `solana-keygen new -o FILE` writes it"
         ) from None
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read_private(path: Path, size: int | None, what: str, *, credential: bool) -> bytes:
