@@ -42,6 +42,8 @@ SILENCE_S = 0.5
 REOPEN_S = 1.0
 """Pause before a port that is gone is looked for again; grows by as much each time."""
 REOPEN_MAX_S = 30.0
+KEPT_REQUESTS = 256
+"""Frames of questions that are kept; a scan asks far more, once each."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +62,32 @@ def timing_of(profile: Profile) -> Timing:
 
 
 class _Frames(minimalmodbus.Instrument):  # type: ignore[misc]
-    """minimalmodbus makes and checks frames; `_communicate` is the one place where it would touch the port."""
+    """minimalmodbus makes and checks frames, and never touches the port: `exchange` carries them."""
 
     def __init__(self, port: serial.Serial, exchange: Callable[[bytes, int], bytes]) -> None:
         super().__init__(port, 1)
         self._exchange = exchange
+        self._requests: dict[tuple[int, int, int, int], bytes] = {}
 
     def read(self, fc: int, address: int, words: int) -> tuple[int, ...]:
         """The words of a reply whose CRC, unit, function code and length are right.  Raises ModbusException."""
-        payload = self._perform_command(fc, struct.pack(">HH", address, words))
+        reply = self._exchange(self._request(fc, address, words), 5 + 2 * words)
+        payload: bytes = minimalmodbus._extract_payload(reply, self.address, self.mode, fc)  # noqa: SLF001
         if len(payload) != 1 + 2 * words or payload[0] != 2 * words:
             raise minimalmodbus.InvalidResponseError(f"{len(payload)} bytes for {words} words")
         return struct.unpack(f">{words}H", payload[1:])
 
-    def _communicate(self, request: bytes, number_of_bytes_to_read: int) -> bytes:
-        return self._exchange(request, number_of_bytes_to_read)
+    def _request(self, fc: int, address: int, words: int) -> bytes:
+        """The frame of a question.  The same few are asked for years, so that each is made once."""
+        question = (self.address, fc, address, words)
+        known = self._requests.get(question)
+        if known is None:
+            if len(self._requests) >= KEPT_REQUESTS:
+                self._requests.clear()
+            fields = struct.pack(">HH", address, words)
+            known = minimalmodbus._embed_payload(self.address, self.mode, fc, fields)  # noqa: SLF001
+            self._requests[question] = known
+        return known
 
 
 class Bus:

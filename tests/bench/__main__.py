@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from tests.bench import bridge, bus, commands, compute, market, readme
+from tests.bench import bridge, bus, commands, compute, market, reader, readme
 
 Numbers = Mapping[str, float]
 
@@ -35,6 +35,10 @@ SECTIONS: Mapping[str, tuple[str, Callable[[], Numbers]]] = {
     ),
     "market": ("the market: transactions for an epoch of 4,096 orders", market.measure_counts),
     "bus": ("the simulated bus on ptys: median of 300 transactions, cost of 15 buses", bus.measure),
+    "reader": (
+        "reading 20 registers at 9,600 baud: ours, plain minimalmodbus, pymodbus in turns",
+        reader.quietest,
+    ),
     "bridge": ("the bridge: a read of 20 registers at 9,600 baud, beside one without it", bridge.quietest),
     "cli": ("starting the command", commands.measure_help),
     "demo": ("make demo, 15 meters, 4 slots", commands.measure_demo),
@@ -64,8 +68,7 @@ def show(title: str, section: str, numbers: Numbers, console: Console) -> None:
     table.add_column("measured", justify="right")
     table.add_column("limit", justify="right")
     for key, value in numbers.items():
-        limit = readme.LIMITS.get(f"{section}.{key}")
-        table.add_row(f"{section}.{key}", f"{value:,}", "" if limit is None else f"{limit:,}")
+        table.add_row(f"{section}.{key}", f"{value:,}", readme.bound(f"{section}.{key}"))
     console.print(table)
 
 
@@ -88,11 +91,11 @@ def main() -> int:
         readme.fill(document)
     passed = [
         key
-        for key, limit in readme.LIMITS.items()
-        if (value := readme.find(document, key)) is not None and value > limit
+        for key in (*readme.LIMITS, *readme.FLOORS)
+        if (value := readme.find(document, key)) is not None and not readme.is_held(key, value)
     ]
     for key in passed:
-        console.print(f"{key} is above its limit", style="red")
+        console.print(f"{key} is not within its limit", style="red")
     return 1 if passed else 0
 
 

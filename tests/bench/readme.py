@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.bench import bridge, market
+from tests.bench import bridge, market, reader
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -22,7 +22,10 @@ LIMITS: Mapping[str, float] = {
     "demo.seconds": 60,
     **market.LIMITS,
     **bridge.LIMITS,
+    **reader.LIMITS,
 }
+FLOORS: Mapping[str, float] = {**reader.FLOORS}
+"""What may not be less."""
 WORDS = {
     "cu.submit_1": "one verified reading, compute units",
     "cu.submit_4": "four verified readings in one transaction, compute units",
@@ -30,6 +33,7 @@ WORDS = {
     "cu.process_mint_burn": "the same with a burn, compute units",
     **market.WORDS,
     **bridge.WORDS,
+    **reader.WORDS,
     "bus.error_percent": "simulated bus at 9600 and 19200 baud: median transaction off theory, %",
     "bus.core_share_15": "15 simulated buses, a read each per second, share of a core",
     "cli.help_seconds": "`meterbridge --help`, seconds",
@@ -44,10 +48,22 @@ def find(document: Mapping[str, Any], key: str) -> float | None:
     return value
 
 
+def is_held(key: str, value: float) -> bool:
+    """Whether the number is within what is promised; one of which nothing is promised is."""
+    return value <= LIMITS.get(key, value) and value >= FLOORS.get(key, value)
+
+
+def bound(key: str) -> str:
+    """What is promised, as the tables show it; empty where nothing is."""
+    if key in FLOORS:
+        return f"≥ {FLOORS[key]:,}"
+    return f"{LIMITS[key]:,}" if key in LIMITS else ""
+
+
 def fill(document: Mapping[str, Any]) -> None:
     """Write the README's table between its markers, and the baseline that tests hold compute units to."""
     rows = "".join(
-        f"| {words} | {value:,} | {LIMITS[key]:,} |\n"
+        f"| {words} | {value:,} | {bound(key)} |\n"
         for key, words in WORDS.items()
         if (value := find(document, key)) is not None
     )
