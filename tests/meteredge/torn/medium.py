@@ -8,6 +8,8 @@ import random
 from dataclasses import dataclass, field
 
 SECTOR = 512
+POWER = "user.power"
+"""Where a medium is served as a file system (`fuse_disk`): the attribute of its folder that turns the power on."""
 
 
 @dataclass(eq=False)

@@ -1,0 +1,77 @@
+"""The same power cuts beneath a real kernel: a file system in user space that drops, tears and reorders.
+
+Here a commit goes through write(2) and fsync(2) as it does in the field, and nothing of SQLite is replaced.
+"""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from tests.meteredge.torn.lives import Life
+from tests.meteredge.torn.medium import POWER
+
+from meteredge.journal import Identity
+from meteredge.signer import Signer
+
+pytestmark = pytest.mark.ci
+CUTS = 100
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """An empty disk without power."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.meteredge.torn.fuse_disk", str(folder)], cwd=ROOT, stderr=subprocess.PIPE
+    )
+    assert server.stderr is not None
+    try:
+        while not folder.is_mount():
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(0.02)
+            assert server.returncode is None, server.stderr.read().decode()
+        yield folder
+        subprocess.run(["fusermount3", "-u", "-z", folder], check=True)
+        server.wait(10)
+    finally:
+        server.kill()
+        server.wait()
+        server.stderr.close()
+
+
+def turn_on(disk: Path, seed: int, changes: int) -> None:
+    os.setxattr(disk, POWER, b"%d %d" % (seed, changes))
+
+
+def harm_on(disk: Path, life: Life, cuts: int) -> Iterator[str]:
+    """One journal on one disk over `cuts` cuts."""
+    for number in range(cuts):
+        chance = random.Random(number)
+        turn_on(disk, number, chance.randrange(chance.choice((30, 300))))
+        life.live(disk, chance)
+        assert os.getxattr(disk, POWER) == b"0"
+        turn_on(disk, number, 1_000_000)
+        yield from (f"cut {number}: {sentence}" for sentence in life.harm_of(disk))
+
+
+def test_beneath_a_real_kernel_a_journal_loses_no_acknowledged_record_over_100_power_cuts(
+    disk: Path, identity: Identity, signer: Signer
+) -> None:
+    life = Life(identity, signer)
+    assert list(harm_on(disk, life, CUTS)) == []
+    assert len(life.acknowledged) > CUTS
+
+
+@pytest.mark.parametrize("pragma", ["synchronous = NORMAL", "journal_mode = DELETE"])
+def test_beneath_a_real_kernel_the_same_cuts_find_a_journal_that_is_kept_less_safely(
+    disk: Path, identity: Identity, signer: Signer, pragma: str
+) -> None:
+    harm = harm_on(disk, Life(identity, signer, (pragma,)), CUTS)
+    assert any("acknowledged and is lost" in sentence for sentence in harm)
