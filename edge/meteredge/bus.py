@@ -29,6 +29,7 @@ from meteredge.bus_errors import (
     DeviceException,
     NoReply,
     PortGone,
+    PortLent,
     RequestRefused,
     WrongReply,
 )
@@ -41,7 +42,8 @@ SILENCE_S = 0.5
 """How long nothing is sent after a time-out or a damaged reply."""
 REOPEN_S = 1.0
 """Pause before a port that is gone is looked for again; grows by as much each time."""
-REOPEN_MAX_S = 30.0
+REOPEN_MAX_S = 8.0
+"""Within a slot's close every meter is tried at least every 10 s."""
 KEPT_REQUESTS = 256
 """Frames of questions that are kept; a scan asks far more, once each."""
 
@@ -91,7 +93,7 @@ class _Frames(minimalmodbus.Instrument):  # type: ignore[misc]
 
 
 class Bus:
-    """A bus behind an open port with the methods of `serial.Serial`.
+    """A bus behind a port with the methods of `serial.Serial`; one that is not open is opened by the first question.
 
     `on_frame` sees all traffic.  Methods raise BusError.
     """
@@ -102,32 +104,39 @@ class Bus:
         self.statistics = self._wire.statistics
         self._clock = clock
         self._lock = threading.Lock()
-        self._frames = _Frames(port, self._exchange)
+        self._frames: _Frames | None = None  # minimalmodbus wants to see an open port
         self._timing = Timing()
+        self._unit = 0
         self._raw = b""
         self._last_shape: tuple[int, int, int, int] | None = None
         # Whoever had the port before us may have left a question behind whose answer is still to come.
         self._settle_after: float | None = clock.monotonic() + SILENCE_S
+        self._was_open = port.is_open
         self._reopen_after = 0.0
         self._reopen_tries = 0
+        self._closed_because = f"{port.port} is gone", "plug the adapter in"
+        self._lent_until: float | None = None
 
     def read_block(self, unit: int, fc: int, address: int, words: int, timing: Timing = Timing()) -> tuple[int, ...]:
         """The words at `address` (0-based) of a unit, by function code 3 or 4.
 
-        Raises NoReply, CorruptReply, WrongReply, DeviceException, NoisyBus, PortGone and the errors of opening a port.
+        Raises NoReply, CorruptReply, WrongReply, DeviceException, NoisyBus, PortGone, PortLent and the errors of
+        opening a port.
         """
         if not 1 <= unit <= HIGHEST_UNIT:
             raise RequestRefused(f"unit {unit} is no single meter", "unit ids go from 1 to 247")
         with self._lock:
             self._timing = timing
-            self._frames.address = unit
+            self._unit = unit
             shape = (unit, fc, words, address)
             if self._last_shape is not None and self._last_shape != shape and self._last_shape[:3] == shape[:3]:
                 self._hold_silence()
             self._last_shape = shape
             where = f"unit {unit} on {self.port.port} ({self._settings()})"
+            self._raw = b""
             try:
-                reply = self._frames.read(fc, address, words)
+                self._open_again()
+                reply = self._frames_of(unit).read(fc, address, words)
             except minimalmodbus.ModbusException as error:
                 self._explain(error, where, f"{words} registers at 0x{address:04X} by function code {fc}")
             except (serial.SerialException, OSError, termios.error) as error:
@@ -146,6 +155,25 @@ class Bus:
         with self._lock:
             self._hold_silence()
 
+    def lend(self, seconds: float) -> None:
+        """Close the port for somebody else, after the request that is on the wire; questions meanwhile raise PortLent.
+
+        It is ours again after `seconds`, or at `take_back`.
+        """
+        with self._lock:
+            self.port.close()
+            self._lent_until = self._clock.monotonic() + seconds
+
+    def take_back(self) -> None:
+        """The loan is over: the next question opens the port."""
+        with self._lock:
+            self._lent_until, self._reopen_after, self._reopen_tries = None, 0.0, 0
+
+    def lent_s(self) -> float:
+        """For how long the port is still lent; 0 if it is ours."""
+        until = self._lent_until
+        return 0.0 if until is None else max(0.0, until - self._clock.monotonic())
+
     def close(self) -> None:
         """Give the port back, after the request that is on the wire."""
         with self._lock:
@@ -157,11 +185,15 @@ class Bus:
 
     # What follows runs under the lock.
 
+    def _frames_of(self, unit: int) -> _Frames:
+        if self._frames is None:
+            self._frames = _Frames(self.port, self._exchange)
+        self._frames.address = unit
+        return self._frames
+
     def _exchange(self, request: bytes, expected: int) -> bytes:
         """What minimalmodbus has instead of a port."""
         refuse_unless_reading(request)
-        self._raw = b""
-        self._open_again()
         self._settle()
         self._raw = self._wire.exchange(request, expected, self._timing.response_s, self._timing.gap_s)
         return self._raw
@@ -169,7 +201,7 @@ class Bus:
     def _explain(self, error: Exception, where: str, what: str) -> NoReturn:
         """Raise what minimalmodbus found as an error of ours, and keep silence where a late reply may still come."""
         raw = self._raw
-        if is_exception(raw) and raw[0] == self._frames.address and raw[1] & 0x7F == self._last_code():
+        if is_exception(raw) and raw[0] == self._unit and raw[1] & 0x7F == self._last_code():
             name = EXCEPTION_NAMES.get(raw[2], "an unknown code")
             refused = DeviceException(
                 f"{where} answers exception {raw[2]} ({name}) to {what}",
@@ -220,19 +252,30 @@ class Bus:
         self._settle_after = None
 
     def _open_again(self) -> None:
+        """Have the port open.  Raises PortLent, PortGone between two tries, and the errors of opening it."""
+        now = self._clock.monotonic()
+        if self._lent_until is not None and now < self._lent_until:
+            raise PortLent(
+                f"{self.port.port} is lent to another program", f"it comes back in {self._lent_until - now:.0f} s"
+            )
+        self._lent_until = None
         if self.port.is_open:
             return
-        now = self._clock.monotonic()
         if now < self._reopen_after:
-            raise PortGone(
-                f"{self.port.port} is gone",
-                f"plug the adapter in; it is looked for again in {self._reopen_after - now:.0f} s",
-            )
+            fact, next_step = self._closed_because
+            raise PortGone(fact, f"{next_step}; it is looked for again in {self._reopen_after - now:.0f} s")
         self._reopen_tries += 1
         self._reopen_after = now + min(REOPEN_S * self._reopen_tries, REOPEN_MAX_S)
-        self.port.open()
+        try:
+            self.port.open()
+        except BusError as error:
+            self._closed_because = error.fact, error.next_step
+            raise
         self._reopen_tries = 0
-        self.statistics.reopened += 1
+        self._reopen_after = 0.0
+        self._closed_because = f"{self.port.port} is gone", "plug the adapter in"
+        self.statistics.reopened += self._was_open
+        self._was_open = True
         self._hold_silence()
 
     def _settings(self) -> str:

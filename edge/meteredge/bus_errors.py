@@ -56,6 +56,12 @@ class PortGone(BusError):
     kind = "port_gone"
 
 
+class PortLent(BusError):
+    """The agent lent the port to somebody for a while; it comes back by itself."""
+
+    kind = "port_lent"
+
+
 class NoReply(BusError):
     """No byte came within the time that the meter may take."""
 

@@ -150,6 +150,11 @@ class AgentConfig(_Table):
         """What the running agent says of itself."""
         return Path(self.state.runtime) / f"{self.meter.id}.json"
 
+    @property
+    def socket_path(self) -> Path:
+        """Where the running agent is asked."""
+        return Path(self.state.runtime) / "agent.sock"
+
 
 _WRITE_INSTEAD = {
     "domain": "the 16 hexadecimal digits that the operator gave you",

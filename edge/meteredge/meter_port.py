@@ -1,6 +1,8 @@
-"""A meter behind a port that need not be there yet: opened at the first read, and again after it failed to open.
+"""A meter on a bus whose port need not be there yet.
 
-So an agent whose adapter is unplugged at start still delivers what it has signed, and reads again when it is back.
+The bus opens its port at the first question, and again after it was lost.  So an agent whose adapter is unplugged at
+start still delivers what it has signed, and reads again when it is back.  The meter's identity is asked for at the
+first reading and each time that the port was opened anew: behind another adapter may be another meter.
 """
 
 from meteredge.bridge_watch import PROFILE as BRIDGE
@@ -11,50 +13,46 @@ from meteredge.config import AgentConfig
 from meteredge.port import RtuPort
 from meteredge.profiles import Profile, load
 from meteredge.reader import Reader, Reading
+from meteredge.transceiver import OnFrame
+
+USUAL_BAUD = 9_600
+USUAL_FRAMING = "8N1"
+
+
+def bus_of(config: AgentConfig, profile: Profile, clock: Clock, on_frame: OnFrame | None = None) -> Bus:
+    """The bus that [bus] names, its port not open yet; what [bus] leaves out comes from the profile."""
+    table = config.bus
+    baud = table.baud or profile.default.baud or USUAL_BAUD
+    framing = table.framing or profile.default.format or USUAL_FRAMING
+    return Bus(RtuPort(table.port, baud, framing, clock, open_now=False), clock, on_frame)
 
 
 class MeterAtPort:
-    """Reads the meter of a configuration.  `profile` is loaded (and checked) at once, the port when it is needed."""
+    """Reads the meter of a configuration; `profile` is loaded (and checked) at once."""
 
-    def __init__(self, config: AgentConfig, clock: Clock) -> None:
+    def __init__(self, config: AgentConfig, clock: Clock, on_frame: OnFrame | None = None) -> None:
         """Raises ProfileError."""
         self.profile: Profile = load(config.meter.profile)
-        self._config = config
-        self._clock = clock
-        self._bus: Bus | None = None
-        self._reader: Reader | None = None
-        self._bridge: Profile | None = load(BRIDGE) if config.bridge else None
+        self.bus = bus_of(config, self.profile, clock, on_frame)
+        self._reader = Reader(self.bus, config.meter.unit, self.profile, clock, config.meter.serial)
+        self._bridge = BridgeWatch(self.bus, config.bridge.unit, load(BRIDGE)) if config.bridge else None
+        self._identified_at: int | None = None
 
     def read(self) -> Reading:
         """One reading, with the serial number checked.  Raises BusError, those of opening the port among them."""
-        return (self._reader or self._open()).read()
+        connection = self.bus.statistics.reopened
+        if self._identified_at != connection or not self.bus.port.is_open:
+            self._reader.identify()
+            connection = self.bus.statistics.reopened
+        reading = self._reader.read()
+        # A port that was lost and found between the two questions leaves the identity to be asked for again.
+        self._identified_at = connection
+        return reading
 
     def look(self, seconds: float) -> BridgeNews:
-        """What the bridge saw within the last `seconds`; nothing where none is configured or the port is not open.
-
-        Raises BusError.
-        """
-        if self._bridge is None or self._config.bridge is None or self._bus is None:
-            return BridgeNews()
-        return BridgeWatch(self._bus, self._config.bridge.unit, self._bridge).look(seconds)
-
-    def bus_counts(self) -> dict[str, int]:
-        """What happened on the bus since it was opened."""
-        return {} if self._bus is None else self._bus.counts()
+        """What the bridge saw within the last `seconds`; nothing where none is configured.  Raises BusError."""
+        return BridgeNews() if self._bridge is None else self._bridge.look(seconds)
 
     def close(self) -> None:
         """Give the port back."""
-        if self._bus is not None:
-            self._bus.close()
-            self._bus = self._reader = None
-
-    def _open(self) -> Reader:
-        table = self._config.bus
-        if self._bus is None:
-            baud = table.baud or self.profile.default.baud or 9_600
-            framing = table.framing or self.profile.default.format or "8N1"
-            self._bus = Bus(RtuPort(table.port, baud, framing, self._clock), self._clock)
-        reader = Reader(self._bus, self._config.meter.unit, self.profile, self._clock, self._config.meter.serial)
-        reader.identify()
-        self._reader = reader
-        return reader
+        self.bus.close()

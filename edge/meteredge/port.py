@@ -109,8 +109,10 @@ def refuse_unless_reading(frame: bytes, *, history: bool = False) -> None:
 class RtuPort(serial.Serial):
     """An open serial port for Modbus RTU.  `spec` as for `resolve`; `history` lets function code 0x14 through."""
 
-    def __init__(self, spec: str, baud: int, framing: str, clock: Clock, *, history: bool = False) -> None:
-        """Open the port.  Raises PortMissing, PortDenied, PortBusy, PortUnfit."""
+    def __init__(
+        self, spec: str, baud: int, framing: str, clock: Clock, *, history: bool = False, open_now: bool = True
+    ) -> None:
+        """Open the port, unless that is left to its bus.  Raises PortMissing, PortDenied, PortBusy, PortUnfit."""
         check_framing(framing)
         self.spec = spec
         self._clock = clock
@@ -125,7 +127,9 @@ class RtuPort(serial.Serial):
             write_timeout=_WRITE_TIMEOUT_S,
             exclusive=True,
         )
-        self.open()
+        self.port = spec
+        if open_now:
+            self.open()
 
     def open(self) -> None:
         """Find the device anew and take it.  Raises PortMissing, PortDenied, PortBusy, PortUnfit."""

@@ -22,9 +22,10 @@ from meterchain import programs
 from meterchain.chain import Chain
 from meterchain.rpc import RpcChain
 from meteredge.agent import Agent
-from meteredge.bus_errors import BusError
+from meteredge.bus_errors import BusError, PortLent
 from meteredge.clock import Clock, SystemClock
 from meteredge.config import AgentConfig
+from meteredge.frame_ring import FrameRing
 from meteredge.journal import Identity, Journal, Row, State, UnknownInstall
 from meteredge.journal_schema import JournalError
 from meteredge.keys import load_credential, load_key, load_relayer
@@ -34,6 +35,8 @@ from meteredge.reconcile import DeliveryStopped
 from meteredge.refusals import Verdict
 from meteredge.signer import Signer
 from meteredge.slots import SlotStaysOpen
+from meteredge.socket_answers import AgentAnswers
+from meteredge.socket_server import SocketServer
 from meteredge.status_file import StatusFile, StatusFileError
 from meteredge.timesource import HostTime
 
@@ -64,7 +67,8 @@ class Station:
         self.clock = clock
         self.signer = Signer(load_meter_key(config))
         relayer = load_relayer(Path(config.chain.relayer))
-        self.meter = MeterAtPort(config, clock)
+        self.frames = FrameRing(clock)
+        self.meter = MeterAtPort(config, clock, self.frames.hear)
         identity = Identity(config.meter.id, config.domain, bytes(self.signer.public_key))
         self.journal = Journal.open(config.journal_path, identity)
         self.agent = Agent(
@@ -94,7 +98,8 @@ def load_meter_key(config: AgentConfig) -> SigningKey:
 def run(config: AgentConfig, stop: threading.Event | None = None, connect: Callable[[str], Chain] = RpcChain) -> int:
     """Run until `stop` is set (by SIGTERM or SIGINT if none is given).  Returns the exit code: 0, 4 or 130.
 
-    Raises KeyFileError, JournalError, ProfileError, StatusFileError before anything is running.
+    Raises KeyFileError, JournalError, ProfileError, StatusFileError, SocketUnusable before anything is
+    running.
     """
     interrupted = threading.Event()
     stop = stop or _stop_by_signal(interrupted)
@@ -105,6 +110,15 @@ def run(config: AgentConfig, stop: threading.Event | None = None, connect: Calla
         undo.callback(station.close)
         status_file = StatusFile(config.status_path, station.agent.counts, lambda counts: describe(station, counts))
         status_file.write()
+        undo.callback(status_file.remove)
+        answers = AgentAnswers(
+            station.meter.bus,
+            station.frames,
+            station.clock,
+            status_file.document,
+            lambda: station.agent.seconds_to_close() <= 0,
+        )
+        server = SocketServer(config.socket_path, answers)
         undo.pop_all()
     log.info("%s: started, journal %s, chain %s", config.meter.id, config.journal_path, chain.name)
     wake = threading.Event()
@@ -113,10 +127,11 @@ def run(config: AgentConfig, stop: threading.Event | None = None, connect: Calla
     )
     forwarder.start()
     try:
-        _close_slots(station, status_file, stop, wake)
+        _close_slots(station, status_file, answers, stop, wake)
     finally:
         stop.set()
         wake.set()
+        server.close()
         forwarder.join(JOIN_S)
         stopped = station.agent.status().stopped
         status_file.remove()
@@ -176,7 +191,7 @@ def describe(station: Station, counts: Mapping[State, int]) -> dict[str, Any]:
         "power_w": reading and reading["power_w"],
         "serial": reading and reading["serial"],
         "records": {str(state): number for state, number in counts.items()},
-        "bus": station.meter.bus_counts(),
+        "bus": station.meter.bus.counts(),
         "written_at": station.clock.utc(),
     }
 
@@ -192,10 +207,14 @@ def next_pause_s(until_close_s: float, failures: int, poll_s: float) -> float:
     return min(usual, until_close_s - AWAKE_BEFORE_S if until_close_s > AWAKE_BEFORE_S else until_close_s)
 
 
-def _close_slots(station: Station, status_file: StatusFile, stop: threading.Event, wake: threading.Event) -> None:
+def _close_slots(
+    station: Station, status_file: StatusFile, answers: AgentAnswers, stop: threading.Event, wake: threading.Event
+) -> None:
     """Close each slot in its window; look at the meter in between."""
     agent, clock, told, failures, next_look = station.agent, station.clock, Told(), 0, 0.0
     while not stop.is_set():
+        if agent.seconds_to_close() <= 0:
+            answers.slot_is_due()
         try:
             row = _close(agent)
             if row is not None:
@@ -208,6 +227,8 @@ def _close_slots(station: Station, status_file: StatusFile, stop: threading.Even
             told.forget()
         except DeliveryStopped:
             return
+        except PortLent:
+            failures = 1  # not the meter's fault: it is looked at again soon
         except (BusError, SlotStaysOpen, JournalError) as error:
             failures += 1
             told.warn(f"{station.config.meter.id}: {error}")

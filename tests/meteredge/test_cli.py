@@ -25,6 +25,8 @@ from meteredge.config import load
 from meteredge.journal import Identity, Journal, State
 from meteredge.once import run_once
 from meteredge.signer import Signer
+from meteredge.socket_client import AgentAbsent, AgentSocket
+from meteredge.socket_protocol import Counts, Frames, Status
 from metersim.bus import running
 from metersim.bus.line import Line
 from metersim.bus.loop import SegmentPlan
@@ -289,6 +291,10 @@ def test_a_running_agent_is_small_reads_without_a_chain_and_leaves_at_sigterm(
         assert (document["running"], document["pid"]) == (True, agent.pid)
         assert document["export_mwh"] == BASELINE_EXPORT
         _wait_for(lambda: "cannot be reached" in (json.loads(status_file.read_text())["delivery_problem"] or ""))
+        with AgentSocket(load(cabinet.config).socket_path) as asked:
+            assert asked.ask(Status())["pid"] == agent.pid
+            assert asked.ask(Counts())["replies"] >= 1
+            assert {frame.dir for frame in asked.ask(Frames()).frames} == {"tx", "rx"}
         os.kill(agent.pid, signal.SIGTERM)
         _, err = agent.communicate(timeout=30)
     finally:
@@ -298,6 +304,8 @@ def test_a_running_agent_is_small_reads_without_a_chain_and_leaves_at_sigterm(
     assert "Traceback" not in err
     assert "METER_001: stopped" in err
     assert not status_file.exists()
+    with AgentSocket(load(cabinet.config).socket_path) as asked, pytest.raises(AgentAbsent):
+        asked.ask(Status())
 
 
 def test_an_agent_whose_adapter_is_unplugged_still_delivers_and_reads_again_when_it_is_back(
