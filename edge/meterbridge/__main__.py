@@ -31,7 +31,7 @@ COMMANDS: Mapping[str, Command] = {
     "agent": Command("meteredge.cli", "app", "the node: run, once, status, claim, record"),
     "site": Command("meterchain.commands.site", "app", "the operator's: deploy, init, status, pause, params"),
     "user": Command("meterchain.commands.user", "app", "who takes part: register, show, approve"),
-    "meter": Command("meterchain.commands.meter", "app", "meters on the chain: assign, show, status"),
+    "meter": Command("meterchain.commands.meter", "app", "meters on the chain: assign, show, replace, reassign"),
     "sim": Command("metersim.stage.sim", "app", "meters without hardware: run, record, replay, scenarios"),
     "market": Command("meterchain.commands.market", "app", "energy for money: order, cancel, book, history, plot"),
     "keeper": Command("meterchain.commands.keeper", "app", "clears and settles every epoch: run, unit"),

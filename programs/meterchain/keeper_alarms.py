@@ -69,7 +69,7 @@ def _of_market(state: State, now: UnixTime, limits: Limits) -> list[Alarm]:
     if late > limits.late_s:
         found.append(Alarm(LATE, "", f"an epoch is {late} s late" + (": clearing is paused" * state.clearing_paused)))
     if not state.may_trigger:
-        text = "auto-clearing is off and this payer is not the department: turn it on (set_auto_clearing)"
+        text = "only the department may (`meterbridge site clearing anybody` lets every keeper)"
         found.append(Alarm(CANNOT, "", f"this keeper may not trigger: {text}"))
     return found
 

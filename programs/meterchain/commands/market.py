@@ -6,10 +6,20 @@ from typing import Annotated, Literal
 import typer
 from solders.pubkey import Pubkey
 
-from meterchain.commands import market_setup, market_views
+from meterchain.commands import market_office, market_seats, market_setup, market_views
 from meterchain.commands.market_session import ASSETS, AMarket, Stall, Wallet, seat_rows, stall
 from meterchain.commands.recorded import attempt
-from meterchain.commands.session import LOCAL, WALLET, AsJson, DryRun, NotFound, ProgramsDir, Rpc, conclude
+from meterchain.commands.session import (
+    LOCAL,
+    WALLET,
+    AsJson,
+    DryRun,
+    NotFound,
+    ProgramsDir,
+    Rpc,
+    an_address,
+    conclude,
+)
 from meterchain.market import builders
 from meterchain.market.accounts import Asset, Book, Order, Side
 from meterchain.tokens import create_associated_token_account
@@ -74,6 +84,10 @@ def order(
 def cancel(
     context: typer.Context,
     ids: Annotated[list[str], typer.Argument(metavar="ID…", help=f"Numbers of own orders, or {ALL}.")],
+    of: Annotated[
+        Pubkey | None,
+        typer.Option("--of", parser=an_address, metavar="WALLET", help="A suspended user's; the department may."),
+    ] = None,
     wallet: Wallet = WALLET,
     market: AMarket = None,
     rpc: Rpc = LOCAL,
@@ -87,15 +101,16 @@ def cancel(
     Not in the last minute of an epoch (CANCEL_FREEZE_SECS) nor while it waits to be cleared.
     """
     signer = load_wallet(wallet.expanduser(), "the trader")
+    whose = of or signer.pubkey()
     with stall(context, rpc, programs, market, dry_run=dry_run) as here:
-        own = here.own_orders(signer.pubkey())
+        own = here.own_orders(whose)
         gone: list[Order] = []
         for book, each in _chosen(own, ids):
-            step = builders.cancel_order(here.programs, here.market, signer.pubkey(), book, each)
+            step = builders.cancel_order(here.programs, here.market, whose, book, each, signer.pubkey())
             attempt(lambda step=step: here.chain.send([step], [signer]))  # type: ignore[misc]
             gone.append(each)
-        document = {"cancelled": [each.id for each in gone], **here.seat_document(signer.pubkey())}
-        rows = [("cancelled", ", ".join(str(each.id) for each in gone) or "nothing"), *seat_rows(here, signer.pubkey())]
+        document = {"cancelled": [each.id for each in gone], **here.seat_document(whose)}
+        rows = [("cancelled", ", ".join(str(each.id) for each in gone) or "nothing"), *seat_rows(here, whose)]
         conclude(here.session, document, rows, as_json=as_json)
 
 
@@ -153,6 +168,12 @@ app.command()(market_views.history)
 app.command()(market_views.plot)
 app.command()(market_setup.create)
 app.command()(market_setup.issue)
+app.command()(market_seats.hold)
+app.command()(market_seats.leave)
+app.command()(market_seats.payout)
+app.command()(market_office.terms)
+app.command(name="sweep-fees")(market_office.sweep_fees)
+app.command()(market_office.void)
 
 
 def _chosen(own: Sequence[tuple[Book, Order]], ids: Sequence[str]) -> list[tuple[Book, Order]]:

@@ -10,7 +10,7 @@ from meterchain import instructions
 from meterchain import site as steps
 from meterchain.accounts import Meter, MeterKind, MeterState, MeterStatus, fetch_all, fetch_many
 from meterchain.claim import Claim, ClaimError, read_claim
-from meterchain.commands import meter_changes, meter_limits
+from meterchain.commands import meter_changes, meter_freeze, meter_limits, meter_owner
 from meterchain.commands.meter_views import MeterId, a_meter_id, document_of, line_of, meter_of, shown
 from meterchain.commands.recorded import attempt
 from meterchain.commands.session import (
@@ -130,6 +130,10 @@ app.command()(meter_limits.limits)
 app.command(name="rotate-key")(meter_changes.rotate_key)
 app.command()(meter_changes.replace)
 app.command()(meter_changes.rebase)
+app.command()(meter_owner.reassign)
+app.command()(meter_owner.unassign)
+app.command()(meter_freeze.equivocation)
+app.command(name="clear-freeze")(meter_freeze.clear_freeze)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from meterchain import deploy as loader
 from meterchain import pdas
 from meterchain import site as steps
 from meterchain.accounts import GovernanceConfig, OracleConfig, RegistryConfig, TokenConfig, fetch
-from meterchain.commands import site_authority, site_programs, site_rules
+from meterchain.commands import site_authority, site_oracle, site_programs, site_rules
 from meterchain.commands.costs import in_grid
 from meterchain.commands.recorded import attempt
 from meterchain.commands.session import (
@@ -100,6 +100,12 @@ app.command()(site_programs.verify)
 app.command()(site_rules.pause)
 app.command()(site_rules.unpause)
 app.command()(site_rules.params)
+app.command()(site_oracle.relayers)
+app.command()(site_oracle.records)
+app.command()(site_oracle.clearing)
+app.command()(site_oracle.endpoint)
+app.command()(site_oracle.billing)
+app.command()(site_oracle.supply)
 app.add_typer(site_authority.app, name="authority")
 
 

@@ -153,6 +153,49 @@ def guardian(
 
 
 @app.command()
+def validator(
+    context: typer.Context,
+    who: Annotated[
+        Pubkey, typer.Argument(parser=a_guardian, metavar="WALLET", help=f"Who may pause as the guardian, or {NONE}.")
+    ],
+    authority: Authority = WALLET,
+    rpc: Rpc = LOCAL,
+    programs: ProgramsDir = None,
+    *,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Name the single validator, who may pause as the guardian may; or nobody."""
+    with session(context, rpc, programs, dry_run=dry_run) as here:
+        if governance_of(here).single_validator != who:
+            signer = load_wallet(authority.expanduser(), "the authority")
+            step = instructions.set_single_validator(here.programs, signer.pubkey(), who)
+            attempt(lambda: here.chain.send([step], [signer]))
+        conclude(here, *_state(here), as_json=as_json)
+
+
+@app.command()
+def forget(
+    context: typer.Context,
+    program: Annotated[Pubkey, typer.Argument(parser=an_address, metavar="PROGRAM", help="A program's id.")],
+    authority: Authority = WALLET,
+    rpc: Rpc = LOCAL,
+    programs: ProgramsDir = None,
+    *,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a program out of governance's list; `push` writes it in again when it is one of ours."""
+    with session(context, rpc, programs, dry_run=dry_run) as here:
+        listed = governance_of(here).authorized_programs
+        if program in listed:
+            signer = load_wallet(authority.expanduser(), "the authority")
+            step = instructions.remove_program(here.programs, signer.pubkey(), listed.index(program))
+            attempt(lambda: here.chain.send([step], [signer]))
+        conclude(here, *_state(here), as_json=as_json)
+
+
+@app.command()
 def push(
     context: typer.Context,
     authority: Authority = WALLET,
@@ -229,6 +272,7 @@ def _state(here: Session) -> tuple[dict[str, Any], list[Row]]:
     found = governance_of(here)
     proposed = None if found.pending_authority == NOBODY else str(found.pending_authority)
     guarding = None if found.guardian == NOBODY else str(found.guardian)
+    validating = None if found.single_validator == NOBODY else str(found.single_validator)
     mirrors = list(_mirrors(here))
     document = {
         "engineering_authority": str(found.engineering_authority),
@@ -236,6 +280,8 @@ def _state(here: Session) -> tuple[dict[str, Any], list[Row]]:
         "accept_from": found.pending_eta if proposed else None,
         "accept_until": found.pending_expires if proposed else None,
         "guardian": guarding,
+        "single_validator": validating,
+        "listed": [str(each) for each in found.authorized_programs if each != NOBODY],
         "mirrors": [{"program": each.name, "config": str(each.config), "follows": each.follows} for each in mirrors],
     }
     window = f", may accept from {time_of(found.pending_eta)} until {time_of(found.pending_expires)}"
@@ -244,6 +290,7 @@ def _state(here: Session) -> tuple[dict[str, Any], list[Row]]:
         ("authority", str(found.engineering_authority)),
         ("proposed", proposed + window if proposed else "nobody"),
         ("guardian", guarding or "none"),
+        ("validator", validating or "none"),
         (
             "programs",
             f"{', '.join(behind)} not told yet: run `meterbridge site authority push`" if behind else "all told",

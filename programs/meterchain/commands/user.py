@@ -1,16 +1,16 @@
 """`meterbridge user`: who takes part, and how much of his GRID measured import may burn."""
 
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from solders.pubkey import Pubkey
 
 from meterchain import instructions, pdas
 from meterchain import site as steps
-from meterchain.accounts import Meter, Role, User, UserStatus, UserType, fetch, fetch_all
-from meterchain.commands.costs import ATOMS_PER_GRID, in_grid
+from meterchain.accounts import Role, User, UserStatus, UserType, fetch_all
+from meterchain.commands import user_changes
+from meterchain.commands.costs import in_grid
 from meterchain.commands.recorded import attempt
 from meterchain.commands.session import (
     LOCAL,
@@ -21,7 +21,6 @@ from meterchain.commands.session import (
     DryRun,
     NotFound,
     ProgramsDir,
-    Row,
     Rpc,
     Session,
     an_address,
@@ -31,18 +30,16 @@ from meterchain.commands.session import (
     show_table,
 )
 from meterchain.commands.site_rules import time_of
+from meterchain.commands.user_views import MOST_ATOMS, Kind, Part, atoms_of, shown, summary, user_of
 from meterchain.site import SiteError
 from meterchain.tokens import TokenAccount, read_token_account, revoke_any
 from meterchain.units import Atoms
 from meterchain.wallets import load_wallet
 
-MOST_ATOMS = 2**64 - 1
 HASH_DIGITS = 64
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Users: register, look up, allow burning.")
 
-Kind = Literal["prosumer", "consumer"]
-Part = Literal["student", "faculty", "department"]
 State = Literal["active", "suspended", "revoked"]
 Owner = Annotated[Path, typer.Option("--owner", metavar="FILE", help="The owner's own wallet; it signs and pays.")]
 Kwh = Annotated[str | None, typer.Option(metavar="N", help="kWh to add to what is approved already.")]
@@ -81,7 +78,7 @@ def register(
             )
         )  # fmt: skip
         attempt(lambda: steps.open_token_account(chain, site, signer, wallet))
-        conclude(here, *_shown(here, wallet), as_json=as_json)
+        conclude(here, *shown(here, wallet), as_json=as_json)
 
 
 @app.command()
@@ -98,19 +95,23 @@ def status(
 ) -> None:
     """Show or set whether a user may act.  A suspended one keeps all exits: cancel, withdraw, burn."""
     with session(context, rpc, programs, dry_run=dry_run) as here:
-        user = _user(here, wallet)
+        user = user_of(here, wallet)
         wanted = UserStatus[state.upper()] if state else user.status
         if wanted != user.status:
             signer = load_wallet(authority.expanduser(), "the authority")
             step = instructions.set_user_status(here.programs, signer.pubkey(), wallet, wanted)
             attempt(lambda: here.chain.send([step], [signer]))
-        now = _user(here, wallet)
+        now = user_of(here, wallet)
         document = {"wallet": str(wallet), "status": now.status.name.lower()}
         rows = [("status", f"{now.status.name.lower()} since {time_of(now.status_changed_at)}")]
         if state is None:
             present(document, rows, as_json=as_json)
         else:
             conclude(here, document, rows, as_json=as_json)
+
+
+app.command()(user_changes.update)
+app.command()(user_changes.burn)
 
 
 @app.command()
@@ -127,12 +128,12 @@ def show(
     """A user with meters, GRID and allowance; or the list of all."""
     with session(context, rpc, programs) as here:
         if wallet is not None:
-            _user(here, wallet)
-            document, rows = _shown(here, wallet)
+            user_of(here, wallet)
+            document, rows = shown(here, wallet)
             present(document, rows, as_json=as_json)
             return
         users = sorted(fetch_all(here.chain, here.programs, User).values(), key=lambda user: user.registered_at)
-        documents = [_summary(user) for user in users]
+        documents = [summary(user) for user in users]
         if as_json:
             present({"users": documents}, [], as_json=True)
             return
@@ -169,7 +170,7 @@ def approve(
         if total > left:
             step = instructions.approve_consumption(here.programs, wallet, Atoms(total))
             attempt(lambda: here.chain.send([step], [signer]))
-        conclude(here, *_shown(here, wallet), as_json=as_json)
+        conclude(here, *shown(here, wallet), as_json=as_json)
 
 
 @app.command()
@@ -194,7 +195,7 @@ def revoke(
                 else revoke_any(account.address, signer.pubkey())
             )
             attempt(lambda: here.chain.send([step], [signer]))
-        conclude(here, *_shown(here, signer.pubkey()), as_json=as_json)
+        conclude(here, *shown(here, signer.pubkey()), as_json=as_json)
 
 
 def allowance(here: Session, wallet: Pubkey) -> Atoms:
@@ -210,17 +211,6 @@ def allowance(here: Session, wallet: Pubkey) -> Atoms:
     return account.delegated_amount
 
 
-def atoms_of(kwh: str) -> Atoms:
-    """The atoms of `kwh`, as people write it, exactly.  Raises typer.BadParameter."""
-    try:
-        atoms = Decimal(kwh) * ATOMS_PER_GRID
-        if not 0 < atoms <= MOST_ATOMS or atoms != int(atoms):
-            raise InvalidOperation
-    except (InvalidOperation, ValueError):
-        raise typer.BadParameter(f"{kwh!r}: a number of kWh above 0 with at most 9 decimals is expected") from None
-    return Atoms(int(atoms))
-
-
 def _hash(digits: str) -> bytes:
     try:
         if digits and len(digits) != HASH_DIGITS:
@@ -230,61 +220,9 @@ def _hash(digits: str) -> bytes:
         raise typer.BadParameter(f"--external-id-hash: {HASH_DIGITS} hexadecimal digits are expected") from None
 
 
-def _user(here: Session, wallet: Pubkey) -> User:
-    found = fetch(here.chain, here.programs, User, pdas.user(here.programs, wallet))
-    if found is None:
-        raise NotFound(f"{wallet} is not registered on {here.chain.name}: run `meterbridge user register {wallet}`")
-    return found
-
-
 def _token_account(here: Session, wallet: Pubkey) -> TokenAccount:
-    _user(here, wallet)
+    user_of(here, wallet)
     (info,) = here.chain.accounts([here.site.grid_account(wallet)])
     if info is None or not info.data:
         raise NotFound(f"{wallet} has no GRID account yet: run `meterbridge user register {wallet}` again")
     return read_token_account(info)
-
-
-def _summary(user: User) -> dict[str, Any]:
-    return {
-        "wallet": str(user.wallet),
-        "type": user.user_type.name.lower(),
-        "role": user.role.name.lower(),
-        "status": user.status.name.lower(),
-        "meters": user.meter_count,
-        "location": user.location,
-        "registered_at": user.registered_at,
-    }
-
-
-def _shown(here: Session, wallet: Pubkey) -> tuple[dict[str, Any], list[Row]]:
-    """The user as he is now; in a rehearsal of his registration he is not there yet."""
-    user = fetch(here.chain, here.programs, User, pdas.user(here.programs, wallet))
-    if user is None:
-        return {"wallet": str(wallet)}, [("wallet", str(wallet))]
-    (info,) = here.chain.accounts([here.site.grid_account(wallet)])
-    account = read_token_account(info) if info and info.data else None
-    ours = account is not None and account.delegate == pdas.burner(here.programs)
-    meters = [meter.meter_id for meter in _meters_of(here, user)]
-    document = {
-        **_summary(user),
-        "meter_ids": meters,
-        "grid_account": str(account.address) if account else None,
-        "grid_atoms": account.amount if account else 0,
-        "approved_atoms": account.delegated_amount if account and ours else 0,
-    }
-    return document, [
-        ("wallet", str(wallet)),
-        ("user", f"{document['type']}, {document['role']}, {document['status']}"),
-        ("location", user.location or "none"),
-        ("meters", ", ".join(meters) or "none"),
-        ("GRID", f"{in_grid(document['grid_atoms'])} in {document['grid_account'] or 'no account'}"),
-        ("may burn", in_grid(document["approved_atoms"])),
-    ]
-
-
-def _meters_of(here: Session, user: User) -> list[Meter]:
-    if not user.meter_count:
-        return []
-    found = fetch_all(here.chain, here.programs, Meter).values()
-    return sorted((meter for meter in found if meter.owner == user.wallet), key=lambda meter: meter.meter_id)

@@ -164,6 +164,28 @@ def payout(programs: Programs, market: Market, seats: Sequence[Seat]) -> Instruc
     return _build(programs, market, "payout", {}, {"seats": rows}, metas)
 
 
+def update_market_params(
+    programs: Programs,
+    authority: Pubkey,
+    market: Market,
+    *,
+    lot_size: Atoms | None = None,
+    price_floor: int | None = None,
+    tick_size: int | None = None,
+    clearing_enabled: bool | None = None,
+    fee_destination: Pubkey | None = None,
+) -> Instruction:
+    """New terms; what is None stays.  Lot, floor and tick only while both books are empty."""
+    accounts = {"authority": authority, "fee_destination": fee_destination or market.fee_destination}
+    update = {
+        "lot_size": lot_size,
+        "price_floor": price_floor,
+        "tick_size": tick_size,
+        "clearing_enabled": None if clearing_enabled is None else int(clearing_enabled),
+    }
+    return _build(programs, market, "update_market_params", accounts, {"update": update})
+
+
 def sweep_fees(programs: Programs, market: Market, authority: Pubkey) -> Instruction:
     """Send the fees to the market's fee destination."""
     accounts = {"authority": authority, "fee_destination": market.fee_destination}

@@ -9,7 +9,7 @@ from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from tests.meterchain.commands.conftest import Operator, balance
 
-from meterchain import pdas
+from meterchain import instructions, pdas
 from meterchain import site as steps
 from meterchain.accounts import User, fetch
 from meterchain.commands.user import app
@@ -164,3 +164,29 @@ def test_a_stranger_s_wallet_cannot_register_and_hears_why(
         refused = operator.run(app, "register", WALLET, "--authority", wallet_of(stranger), *extra)
         assert refused.code == 4
         assert "Unauthorized" in refused.err
+
+
+def test_what_a_user_is_is_corrected_once_and_the_rest_stays(
+    operator: Operator, owner: Keypair, department: Path
+) -> None:
+    asked = ("update", owner.pubkey(), "--type", "consumer", "--location", "Lab 3", "--authority", department, "--json")
+    assert operator.run(app, *asked, "--dry-run").document["type"] == "prosumer"
+    done = operator.run(app, *asked)
+    assert done.code == 0, done.err
+    assert (done.document["type"], done.document["role"], done.document["location"]) == ("consumer", "student", "Lab 3")
+    assert operator.run(app, *asked).document["sent"] == []
+    assert operator.run(app, "update", WALLET, "--role", "faculty", "--authority", department).code == 2
+
+
+def test_nobody_retires_more_than_he_has(
+    operator: Operator, chain: EmbeddedChain, meter: "Signer", authority: Keypair, wallet_of: WalletOf
+) -> None:
+    programs = meter.site.programs
+    signed = meter.sign(1_500_000, 7_000_000)
+    chain.send(instructions.submit_meter_data(programs, authority.pubkey(), [signed], position=0), [authority])
+    chain.send([instructions.process_energy_data(programs, "METER_001", meter.owner.pubkey())], [authority])
+    by = ("--owner", wallet_of(meter.owner), "--json")
+    much = operator.run(app, "burn", "0.6", *by)
+    assert (much.code, "has 0.500000000 GRID" in much.err) == (4, True)
+    assert operator.run(app, "burn", "0.2", *by, "--dry-run").document["grid_atoms"] == 500_000_000
+    assert operator.run(app, "burn", "0.2", *by).document["grid_atoms"] == 300_000_000
