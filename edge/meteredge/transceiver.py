@@ -63,14 +63,19 @@ def silent_s(port: serial.Serial) -> float:
     return _FIXED_T35_S if port.baudrate > _FIXED_T35_ABOVE_BAUD else 3.5 * character_s(port)
 
 
-def crc_is_right(frame: bytes) -> bool:
-    """Whether the frame's last two bytes are the CRC-16/MODBUS of the others: then the CRC over all is zero."""
+def crc_of(data: bytes) -> bytes:
+    """The two bytes of CRC-16/MODBUS that end a frame, as they go on the wire."""
     register = 0xFFFF
-    for byte in frame:
+    for byte in data:
         register ^= byte
         for _ in range(8):
             register = (register >> 1) ^ 0xA001 if register & 1 else register >> 1
-    return len(frame) >= 4 and register == 0
+    return register.to_bytes(2, "little")
+
+
+def crc_is_right(frame: bytes) -> bool:
+    """Whether the frame's last two bytes are the CRC of the others."""
+    return len(frame) >= 4 and frame[-2:] == crc_of(frame[:-2])
 
 
 def is_exception(data: Sequence[int]) -> bool:

@@ -21,6 +21,7 @@ FAULTS: Mapping[str, type[Fault]] = {
     "truncation": faults.Truncation,
     "brown_out": faults.BrownOut,
     "wrong_line": faults.WrongLine,
+    "swapped_pair": faults.SwappedPair,
     "unplugged": faults.Unplugged,
     "babbling": intruders.Babbling,
     "second_master": intruders.SecondMaster,

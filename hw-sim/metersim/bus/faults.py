@@ -170,6 +170,22 @@ class WrongLine(Fault):
 
 
 @dataclass(frozen=True, slots=True)
+class SwappedPair(Fault):
+    """A and B of the master are swapped on a biased bus: no meter understands it, and its idle line reads as a break.
+
+    A receiver takes a break for one zero without a stop bit, each time that its own transmitter lets go of the line.
+    """
+
+    def on_sent(self, sent: Sequence[Symbol], scene: Scene) -> Sequence[Symbol]:  # noqa: ARG002
+        """Characters upside down."""
+        return [replace(symbol, value=symbol.value ^ 0xFF, damaged=True) for symbol in sent]
+
+    def on_request(self, sent: Sequence[Symbol], scene: Scene) -> Sequence[Symbol]:
+        """The break."""
+        return [replace(symbol, damaged=True) for symbol in back_to_back(b"\0", sent[-1].end_s, scene.char_s)]
+
+
+@dataclass(frozen=True, slots=True)
 class Unplugged(Fault):
     """The adapter is out of its socket; when this fault ends it is back, on a pty under another name."""
 

@@ -37,6 +37,8 @@ class MemoryPort:
         self.stopbits = int(wire.master_line.character[2])
         self.timeout: float | None = 0.0
         self.is_open = True
+        self.framing_errors = 0
+        """Characters without a stop bit, as a driver counts them."""
         self._wire = wire
         self._clock = clock
         self._arrived = bytearray()
@@ -96,7 +98,9 @@ class MemoryPort:
         self.is_open = False
 
     def _take(self) -> None:
-        arrived = bytes(symbol.value for symbol in self._wire.advance(self._clock.monotonic()))
+        symbols = self._wire.advance(self._clock.monotonic())
+        self.framing_errors += sum(symbol.damaged for symbol in symbols)
+        arrived = bytes(symbol.value for symbol in symbols)
         if not self._wire.plugged:
             self._arrived.clear()
             self._pulled_out = True
