@@ -28,13 +28,13 @@ class Command:
 
 COMMANDS: Mapping[str, Command] = {
     "demo": Command("metersim.stage.cli", "app", "fifteen meters, wire to token, in under a minute"),
-    "agent": Command("meteredge.cli", "app", "the node: run, once, status, claim, record"),
+    "agent": Command("meteredge.cli", "app", "the node: install, check, run, once, status, claim, update"),
     "site": Command("meterchain.commands.site", "app", "the operator's: deploy, init, status, pause, params"),
     "user": Command("meterchain.commands.user", "app", "who takes part: register, show, approve"),
     "meter": Command("meterchain.commands.meter", "app", "meters on the chain: assign, show, replace, reassign"),
     "sim": Command("metersim.stage.sim", "app", "meters without hardware: run, record, replay, scenarios"),
     "market": Command("meterchain.commands.market", "app", "energy for money: order, cancel, book, history, plot"),
-    "keeper": Command("meterchain.commands.keeper", "app", "clears and settles every epoch: run, unit"),
+    "keeper": Command("meterchain.commands.keeper", "app", "clears and settles every epoch: run"),
     "localnet": Command("meterchain.cli", "app", "a local chain over HTTP for development"),
     "audit": Command("meterchain.cli", "audit_app", "proves on chain that every token was measured"),
     "verify": Command("meterchain.commands.verify", "app", "checks one signed record without a network"),

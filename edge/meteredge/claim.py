@@ -15,7 +15,7 @@ from meteredge.clock import Clock
 from meteredge.config import AgentConfig, ConfigError, load
 from meteredge.journal import Journal, Row
 from meteredge.journal_schema import JournalError
-from meteredge.keys import create_key
+from meteredge.keys import create_key, create_relayer, load_relayer
 from meteredge.meter_port import MeterAtPort
 from meteredge.reader import Reading
 from meteredge.service import load_meter_key
@@ -67,6 +67,24 @@ def make_claim(
         baseline_export_mwh=reading.export_mwh,
         baseline_import_mwh=reading.import_mwh,
     )
+
+
+def own_addresses(path: Path, *, new: bool) -> dict[str, str]:
+    """The public halves of the meter's key and of the relayer's wallet; `new` makes what there is none of.
+
+    Raises ConfigError, KeyFileError.
+    """
+    config = load(path)
+    relayer = Path(config.chain.relayer)
+    if new and config.key.file and not Path(config.key.file).exists():
+        create_key(Path(config.key.file))
+    if new and not relayer.exists():
+        create_relayer(relayer)
+    return {
+        "meter_id": config.meter.id,
+        "meter_key": str(Signer(load_meter_key(config)).public_key),
+        "relayer": str(load_relayer(relayer).pubkey()),
+    }
 
 
 def read_once(config: AgentConfig, clock: Clock) -> Reading:

@@ -10,9 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
+from meteredge.install.cli import app as on_its_machine
 from meteredge.start import DEFAULT_PATH
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The meter's agent: reads, signs, keeps, delivers.")
+app.add_typer(on_its_machine)
 
 Config = Annotated[Path, typer.Option("--config", metavar="FILE", help="The agent's configuration.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]

@@ -36,8 +36,9 @@ class _Table(BaseModel):
 class Site(_Table):
     """[site]: which deployment this node belongs to."""
 
-    name: Annotated[str, Field(min_length=1, max_length=64)]
-    domain: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    name: Annotated[str, Field(min_length=1, max_length=64, examples=["engineering"])]
+    """The site's name, for people."""
+    domain: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$", examples=["0011223344556677"])]
     """16 hexadecimal digits that every record carries; `meterbridge site init` prints them."""
     timezone: str = "UTC"
     """For people; slots are UTC."""
@@ -51,11 +52,14 @@ class Site(_Table):
 class MeterTable(_Table):
     """[meter]: the meter on the wire and its name on the chain."""
 
-    id: str
-    profile: str
-    unit: Annotated[int, Field(ge=1, le=248)]
-    serial: str | None = None
-    """The serial number that must answer; None where the model has none on the wire."""
+    id: Annotated[str, Field(examples=["METER_001"])]
+    """Its name on the chain."""
+    profile: Annotated[str, Field(examples=["sdm120"])]
+    """What model it is (docs/profiles.md lists them)."""
+    unit: Annotated[int, Field(ge=1, le=248, examples=[1])]
+    """Its Modbus address."""
+    serial: Annotated[str, Field(examples=["10000001"])] | None = None
+    """The serial number that must answer; left out where the model has none on the wire."""
     direction: Literal["normal"] = "normal"
     """Only "normal" for now: a reversed meter is rewired, not configured away."""
 
@@ -69,9 +73,14 @@ class MeterTable(_Table):
 class BusTable(_Table):
     """[bus]: the serial port; what is left out comes from the profile."""
 
-    port: Annotated[str, Field(min_length=1)]
-    baud: Annotated[int, Field(ge=1200, le=115_200)] | None = None
-    framing: Annotated[str, Field(pattern=r"^8[NEO][12]$")] | None = None
+    port: Annotated[
+        str, Field(min_length=1, examples=["/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A1B2C3D4-if00-port0"])
+    ]
+    """The adapter, by /dev/serial/by-id/…, by-path or VID:PID:SERIAL."""
+    baud: Annotated[int, Field(ge=1200, le=115_200, examples=[9600])] | None = None
+    """Bits a second; without it, the profile's."""
+    framing: Annotated[str, Field(pattern=r"^8[NEO][12]$", examples=["8N1"])] | None = None
+    """Data bits, parity, stop bits; without it, the profile's."""
     poll_s: Annotated[float, Field(ge=1, le=300, strict=False)] = 10.0
     """Seconds between looks at the meter inside a slot."""
 
@@ -86,8 +95,10 @@ class BridgeTable(_Table):
 class KeyTable(_Table):
     """[key]: where the meter's key is: a file of ours, or a credential of the unit; exactly one of them."""
 
-    file: str | None = None
-    credential: str | None = None
+    file: Annotated[str, Field(examples=["/var/lib/meterbridge/meter.key"])] | None = None
+    """A file of 32 bytes, mode 0600, that the agent's user owns."""
+    credential: Annotated[str, Field(examples=["meter.key"])] | None = None
+    """Or the name of a systemd credential in /etc/credstore or /etc/credstore.encrypted."""
 
     @model_validator(mode="after")
     def _one(self) -> "KeyTable":
@@ -99,8 +110,9 @@ class KeyTable(_Table):
 class ChainTable(_Table):
     """[chain]: where records go and who pays."""
 
-    rpc: str
-    relayer: str
+    rpc: Annotated[str, Field(examples=["https://api.devnet.solana.com"])]
+    """The address that the chain answers at."""
+    relayer: str = "/var/lib/meterbridge/relayer.json"
     """File of the wallet that pays (64 numbers in JSON, as `solana-keygen` writes it)."""
     settle_every: Annotated[int, Field(ge=0, le=96)] = 4
     """Mint and burn once in so many records; 0 leaves that to others."""
@@ -131,7 +143,7 @@ class AgentConfig(_Table):
     meter: MeterTable
     bus: BusTable
     bridge: BridgeTable | None = None
-    key: KeyTable
+    key: KeyTable = KeyTable(file="/var/lib/meterbridge/meter.key")
     chain: ChainTable
     state: StateTable = StateTable()
 

@@ -38,27 +38,41 @@ def create_key(path: Path) -> SigningKey:
 
     Raises KeyFileError if there is a file already (a key is never overwritten) or the folder cannot be written.
     """
+    key = SigningKey(secrets.token_bytes(SEED_SIZE))
+    _write_once(path, bytes(key), "key")
+    return key
+
+
+def create_relayer(path: Path) -> Keypair:
+    """Make a new wallet that pays for delivery, as `solana-keygen new` would; its owner sends SOL to its address.
+
+    Raises KeyFileError if there is a file already or the folder cannot be written.
+    """
+    keypair = Keypair.from_seed(secrets.token_bytes(SEED_SIZE))
+    _write_once(path, json.dumps(list(bytes(keypair))).encode(), "wallet")
+    return keypair
+
+
+def _write_once(path: Path, content: bytes, what: str) -> None:
     if path.exists() or path.is_symlink():
         raise KeyFileError(
-            f"{path}: there is a key already and it stays; move it away by hand if you mean to replace it"
+            f"{path}: there is a {what} already and it stays; move it away by hand if you mean to replace it"
         )
-    key = SigningKey(secrets.token_bytes(SEED_SIZE))
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        write_new(draft, bytes(key))
+        write_new(draft, content)
         try:
             os.link(draft, path)  # unlike rename, never replaces a key that somebody else made in between
         finally:
             draft.unlink()
         sync_folder(path.parent)
     except FileExistsError:
-        raise KeyFileError(f"{path}: there is a key already and it stays") from None
+        raise KeyFileError(f"{path}: there is a {what} already and it stays") from None
     except OSError as error:
         raise KeyFileError(
-            f"{path}: the key cannot be written ({error.strerror}); nothing was made. Check that the folder exists, "
+            f"{path}: the {what} cannot be written ({error.strerror}); nothing was made. Check that the folder exists, "
             "belongs to the agent's user and has room"
         ) from error
-    return key
 
 
 def load_key(path: Path) -> SigningKey:

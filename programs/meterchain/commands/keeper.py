@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,12 +28,15 @@ if TYPE_CHECKING:
     from meterchain.keeper_metrics import Metrics
 
 CHECK_SAID_NO = 1
-UNIT = "meterbridge-keeper.service"
-INSTALLED = "/usr/local/bin/meterbridge"
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="The keeper: clears and settles every epoch.")
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 Payer = Annotated[Path, typer.Option("--payer", metavar="FILE", help="A wallet that holds fees and nothing else.")]
+
+
+@app.callback()
+def keeper() -> None:
+    """The keeper: clears and settles every epoch.  Its systemd unit: `meterbridge agent unit keeper`."""
 
 
 @app.command()
@@ -75,17 +77,6 @@ def run(
             stack.callback(signal.signal, number, signal.signal(number, lambda _number, _frame: stopped.set()))
         keep_running(keeper, stopped.wait, _forgetting(here, watch), Pace())
         notify("STOPPING=1")
-
-
-@app.command()
-def unit() -> None:
-    """Print the systemd unit for the command that runs now; the comments in it say where the wallet goes."""
-    typer.echo(unit_text(Path(sys.argv[0]).resolve()), nl=False)
-
-
-def unit_text(command: Path) -> str:
-    """The systemd unit that comes with the package, starting `command`."""
-    return (files("meterchain") / "systemd" / UNIT).read_text("utf-8").replace(INSTALLED, str(command))
 
 
 def _keeping(here: Stall, folder: Path | None) -> Callable[[State, Action], None]:

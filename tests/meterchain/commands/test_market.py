@@ -9,7 +9,6 @@ from tests.meterchain.commands.conftest import Operator, Outcome
 from tests.meterchain.market.place import Place, key, open_place
 
 from meterchain.commands.keeper import app as keeper_app
-from meterchain.commands.keeper import unit_text
 from meterchain.commands.market import app
 from meterchain.embedded import EmbeddedChain
 from meterchain.programs import Programs
@@ -196,9 +195,3 @@ def test_a_market_is_made_once_and_rehearsed_with_its_price(
     assert (again.document["made"], again.document["sent"]) == ([], [])
     paid = operator.run(app, "issue", key("anna").pubkey(), "2.5", "--authority", department, "--json")
     assert (paid.code, paid.document["issued"]) == (0, "2.50")
-
-
-def test_the_unit_starts_the_installed_command() -> None:
-    text = unit_text(Path("/opt/meterbridge/bin/meterbridge"))
-    assert "ExecStart=/opt/meterbridge/bin/meterbridge keeper run --payer " in text
-    assert "Type=notify" in text
