@@ -4,22 +4,27 @@
 the other on a clock of their own.  Everything it works with is passed in.
 """
 
+import secrets
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from meterchain.record import StatusFlags
+from meterchain.chain import ChainUnreachable
+from meterchain.record import StatusFlags, TimeStatus
 from meterchain.units import Slot
 from meteredge.bridge_watch import BridgeNews
 from meteredge.bus_errors import BusError
 from meteredge.clock import Clock
+from meteredge.dating import KEEP_EVERY_S, KEEP_MOST, first_dated
 from meteredge.forwarder import DeliveryReport, Forwarder
-from meteredge.journal import Journal, Row, State, UnknownInstall
+from meteredge.journal import Install, Journal, LastSigned, Row, State, Undated, UnknownInstall
 from meteredge.ledger import Ledger
+from meteredge.nodetime import Instant, NodeTime
 from meteredge.reader import Reading
 from meteredge.reconcile import DeliveryStopped
 from meteredge.signer import Signer
-from meteredge.slots import JUMP_S, MeterReader, due_slot, read_closing, seconds_to_close
+from meteredge.slots import JUMP_S, MeterReader, due_slot, rated_of, read_closing, read_pair, seconds_to_close
 from meteredge.timesource import TimeSource
 
 UNKNOWN_INSTALL_RETRY_S = 5.0
@@ -39,6 +44,12 @@ class AgentStatus:
     delivery_problem: str | None = None
     delivered_at: float | None = None
     chain_ahead_s: float | None = None
+    time_status: TimeStatus = TimeStatus.UNKNOWN
+    """How this moment is known: S, I, or U while nobody vouches for the date."""
+    undated: int = 0
+    """Readings that wait for the time to be known."""
+    undatable: int = 0
+    """Readings of an earlier boot, which nobody can date any more: the next record carries their energy."""
     bridge: str | None = None
     """What the bridge said at the last close that a person should know."""
     stopped: str | None = None
@@ -66,19 +77,30 @@ class Agent:
         ledger: Ledger,
         settle_every: int = 4,
         witness: Witness | None = None,
+        boot_id: str | None = None,
     ) -> None:
-        """`clock` dates slots; the reader has the bus's own.  `settle_every`: see Forwarder."""
+        """`clock` dates slots; the reader has the bus's own.  `settle_every`: see Forwarder.
+
+        `boot_id` names the host's boot (`nodetime.boot_id`); without one, readings of an earlier process are not dated.
+        Raises JournalError.
+        """
         self.journal = journal
         self._reader = reader
         self._clock = clock
-        self._time_source = time_source
+        self._ledger = ledger
+        self._time = NodeTime(clock, time_source)
+        self._boot_id = boot_id or secrets.token_hex(16)
         self._signer = signer
         self._witness = witness
         self._forwarder = Forwarder(ledger, journal, clock, settle_every=settle_every)
         self._lock = threading.Lock()
         self._status = AgentStatus(journal.identity.meter_id)
         self._stopped: DeliveryStopped | None = None
-        self._clock_seen = (clock.utc(), clock.monotonic())
+        self._closed_at = self._time.now()
+        self._kept = journal.undated(self._boot_id)
+        self._keep_at = 0.0  # monotonic
+        undatable = journal.forget_undated(self._boot_id, of_others=True)
+        self._note(undated=len(self._kept), undatable=undatable, time_status=_known(self._closed_at))
 
     def status(self) -> AgentStatus:
         """A snapshot."""
@@ -87,8 +109,12 @@ class Agent:
 
     def seconds_to_close(self) -> float:
         """From now to the next instant at which `close_due_slot` has something to do."""
-        last = self.journal.last_signed()
-        return UNKNOWN_INSTALL_RETRY_S if last is None else seconds_to_close(self._clock.utc(), last)
+        now, last = self._time.now(), self.journal.last_signed()
+        if last is None:
+            return UNKNOWN_INSTALL_RETRY_S
+        if now is None:
+            return max(0.0, self._keep_at - self._clock.monotonic())
+        return 0.0 if self._kept else seconds_to_close(now.utc, last)
 
     def read(self) -> Reading:
         """Look at the meter without signing anything.  Raises BusError."""
@@ -99,28 +125,27 @@ class Agent:
     def close_due_slot(self) -> Row | None:
         """Close the slot that is due: read, judge, sign and store.  None if none is due.
 
-        Raises BusError, SlotStaysOpen, JournalError (UnknownInstall before the chain was first seen), and
-        DeliveryStopped once `deliver` has.  Whatever is raised, nothing was signed.
+        While nobody vouches for the date, a reading is kept instead, and None returned; afterwards each call closes one
+        slot with a kept reading until none is left.  Raises BusError, SlotStaysOpen, JournalError (UnknownInstall
+        before the chain was first seen), and DeliveryStopped once `deliver` has.  Whatever is raised, nothing was
+        signed.
         """
         if self._stopped:
             raise self._stopped
-        install, last = self.journal.install(), self.journal.last_signed()
+        install, last, now = self.journal.install(), self.journal.last_signed(), self._time.now()
+        self._note(time_status=_known(now))
         if install is None or last is None:
             raise UnknownInstall("where this meter's records begin is not known until the chain was seen once")
-        slot = due_slot(self._clock.utc(), last)
-        if slot is None:
-            return None
         try:
-            closing, reading = read_closing(slot, self._reader, self._clock, self._time_source, install, last)
-            if self._clock_was_set():
-                closing = replace(closing, status_flags=StatusFlags.CLOCK_ADJUSTED)
-            closing = replace(closing, status_flags=closing.status_flags | self._seen_by_witness(closing.ts - last.ts))
-            row = self.journal.append(closing, self._signer.sign_record)
+            if now is None:
+                self._keep_reading(install)
+                return None
+            row = self._close_with_kept(now, install, last) or self._close_due(now, install, last)
         except Exception as error:
             self._note(slot_problem=str(error))
             raise
-        self._clock_seen = (self._clock.utc(), self._clock.monotonic())
-        self._note(reading=reading, read_at=float(closing.ts), last_slot=slot, slot_problem=None)
+        if row is not None:
+            self._note(last_slot=row.slot, slot_problem=None)
         return row
 
     def deliver(self) -> DeliveryReport:
@@ -130,6 +155,7 @@ class Agent:
         """
         if self._stopped:
             raise self._stopped
+        self._ask_the_chain_for_the_time()
         try:
             report = self._forwarder.step()
         except DeliveryStopped as stop:
@@ -147,6 +173,52 @@ class Agent:
         """Records of this journal by state."""
         return self.journal.counts()
 
+    def _close_due(self, now: Instant, install: Install, last: LastSigned) -> Row | None:
+        slot = due_slot(now.utc, last)
+        if slot is None:
+            return None
+        closing, reading = read_closing(slot, self._reader, self._time, install, last)
+        flags = closing.status_flags | self._seen_by_witness(closing.ts - last.ts)
+        if self._closed_at is not None and abs(now.offset_s - self._closed_at.offset_s) > JUMP_S:
+            flags |= StatusFlags.CLOCK_ADJUSTED
+        row = self.journal.append(replace(closing, status_flags=flags), self._signer.sign_record)
+        self._closed_at = now
+        self._note(reading=reading, read_at=float(closing.ts))
+        return row
+
+    def _keep_reading(self, install: Install) -> None:
+        """Nobody knows the time: keep what the meter shows, if the last kept reading is old enough."""
+        monotonic = self._clock.monotonic()
+        if monotonic < self._keep_at:
+            return
+        reading = read_pair(self._reader, rated_of(install))
+        read_at_ms = int(self._clock.monotonic() * 1_000)
+        kept = Undated(self._boot_id, read_at_ms, reading.export_mwh, reading.import_mwh, reading.quantum_mwh)
+        self.journal.keep_undated(kept, KEEP_MOST)
+        self._kept = [*self._kept[1 - KEEP_MOST :], kept]
+        self._keep_at = monotonic + KEEP_EVERY_S
+        self._note(reading=reading, read_at=self._clock.utc(), undated=len(self._kept), slot_problem=None)
+
+    def _close_with_kept(self, now: Instant, install: Install, last: LastSigned) -> Row | None:
+        """The time is known again: close the first slot that a kept reading can close; forget them when none can."""
+        if not self._kept:
+            return None
+        dated = first_dated(self._kept, now.offset_s, now.utc, last, rated_of(install))
+        if dated is None:
+            self.journal.forget_undated(self._boot_id, of_others=False)
+            self._kept, row = [], None
+        else:
+            row = self.journal.append(dated.closing, self._signer.sign_record, dated.undated)
+            self._kept = [kept for kept in self._kept if kept.monotonic_ms > dated.undated.monotonic_ms]
+        self._note(undated=len(self._kept))
+        return row
+
+    def _ask_the_chain_for_the_time(self) -> None:
+        """The last witness, asked only while the host's clock is not synchronised."""
+        if self._time.wants_witness:
+            with suppress(ChainUnreachable):  # the delivery says so
+                self._time.hear_chain(self._ledger.chain.clock().unix_s)
+
     def _seen_by_witness(self, seconds: float) -> StatusFlags:
         """Flags for the record; a witness that does not answer is noted, and the slot is closed without it."""
         if self._witness is None:
@@ -158,11 +230,10 @@ class Agent:
         self._note(bridge=news.note)
         return news.flags
 
-    def _clock_was_set(self) -> bool:
-        """Did UTC jump against the monotonic clock since the last close?"""
-        utc, monotonic = self._clock_seen
-        return abs((self._clock.utc() - utc) - (self._clock.monotonic() - monotonic)) > JUMP_S
-
     def _note(self, **facts: Any) -> None:  # noqa: ANN401
         with self._lock:
             self._status = replace(self._status, **facts)
+
+
+def _known(now: Instant | None) -> TimeStatus:
+    return TimeStatus.UNKNOWN if now is None else now.status

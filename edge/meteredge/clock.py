@@ -22,6 +22,10 @@ class Clock(Protocol):
         """Return after `seconds` of this clock; at once if not positive."""
 
 
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Goes on while the host sleeps (Linux); a clock that stood still would date readings wrongly."""
+
+
 class SystemClock:
     """The host's clock."""
 
@@ -30,8 +34,8 @@ class SystemClock:
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds of CLOCK_MONOTONIC."""
-        return time.monotonic()
+        """Seconds of CLOCK_BOOTTIME."""
+        return time.clock_gettime(_BOOTTIME)
 
     def sleep(self, seconds: float) -> None:
         """Block this thread."""

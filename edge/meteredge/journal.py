@@ -29,6 +29,7 @@ from meteredge.journal_rows import (
     Row,
     SlotAlreadyClosed,
     State,
+    Undated,
     UnknownInstall,
 )
 from meteredge.journal_schema import JournalBusy, JournalCorrupt, JournalError
@@ -42,6 +43,7 @@ __all__ = [
     "Row",
     "SlotAlreadyClosed",
     "State",
+    "Undated",
     "UnknownInstall",
 ]
 
@@ -133,9 +135,10 @@ class Journal:
 
     # -- records
 
-    def append(self, closing: Closing, sign: Callable[[bytes], bytes]) -> Row:
+    def append(self, closing: Closing, sign: Callable[[bytes], bytes], dated: Undated | None = None) -> Row:
         """Give the next seq, sign and store, all or nothing; durable once this returns.
 
+        `dated` is the kept reading that the closing was made of: it and those before it are done with.
         Raises SlotAlreadyClosed, UnknownInstall, JournalUnwritable (nothing stored), other JournalErrors.
         """
         with self._transaction():
@@ -163,6 +166,10 @@ class Journal:
                 raise SlotAlreadyClosed(
                     f"slot {closing.slot} has a signed {reason} record already; it stays as it is"
                 ) from None
+            if dated is not None:
+                self._connection.execute(
+                    "DELETE FROM undated WHERE boot_id = ? AND monotonic_ms <= ?", (dated.boot_id, dated.monotonic_ms)
+                )
         return Row(install.install_id, seq, closing.slot, reason, encoded, signature, State.CLOSED)
 
     def last_signed(self) -> LastSigned | None:
@@ -213,6 +220,35 @@ class Journal:
     def codes(self) -> dict[str, int]:
         """The chain's words for records that are refused, held or stopped, and how many of each."""
         return dict(self._all("SELECT code, count(*) FROM record WHERE code IS NOT NULL GROUP BY code"))
+
+    # -- readings without a date
+
+    def keep_undated(self, reading: Undated, most: int) -> None:
+        """Keep it until the time is known; of its boot, the `most` newest are kept.  Raises JournalUnwritable."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO undated VALUES (?, ?, ?, ?, ?)",
+                (reading.boot_id, reading.monotonic_ms, reading.export_mwh, reading.import_mwh, reading.quantum_mwh),
+            )
+            self._connection.execute(
+                "DELETE FROM undated WHERE boot_id = ? AND monotonic_ms <= (SELECT monotonic_ms FROM undated "
+                "WHERE boot_id = ? ORDER BY monotonic_ms DESC LIMIT 1 OFFSET ?)",
+                (reading.boot_id, reading.boot_id, most),
+            )
+
+    def undated(self, boot_id: str) -> list[Undated]:
+        """Those of that boot, in the order in which they were taken."""
+        found = self._all("SELECT * FROM undated WHERE boot_id = ? ORDER BY monotonic_ms", (boot_id,))
+        return [Undated(*row) for row in found]
+
+    def forget_undated(self, boot_id: str, *, of_others: bool) -> int:
+        """Forget the readings of that boot, or those of all others; how many they were.  Raises JournalUnwritable."""
+        which = "boot_id <> ?" if of_others else "boot_id = ?"
+        with self._lock:
+            if self._one(f"SELECT 1 FROM undated WHERE {which} LIMIT 1", (boot_id,)) is None:  # noqa: S608
+                return 0
+            with self._transaction():
+                return self._connection.execute(f"DELETE FROM undated WHERE {which}", (boot_id,)).rowcount  # noqa: S608
 
     # -- states
 
@@ -307,12 +343,12 @@ class Journal:
         with self._lock:
             return [self._row(found) for found in self._all(query, values)]
 
-    def _one(self, query: str, values: tuple[int, ...] = ()) -> tuple | None:  # type: ignore[type-arg]
+    def _one(self, query: str, values: tuple[int | str, ...] = ()) -> tuple | None:  # type: ignore[type-arg]
         with self._lock:
             found = self._all(query, values)
         return found[0] if found else None
 
-    def _all(self, query: str, values: tuple[int, ...] = ()) -> list[tuple]:  # type: ignore[type-arg]
+    def _all(self, query: str, values: tuple[int | str, ...] = ()) -> list[tuple]:  # type: ignore[type-arg]
         with self._lock:
             try:
                 return self._connection.execute(query, values).fetchall()

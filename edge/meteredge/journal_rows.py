@@ -93,3 +93,19 @@ class LastSigned:
     export_mwh: Mwh
     import_mwh: Mwh
     digest: bytes
+
+    @property
+    def quantum_mwh(self) -> int:
+        """1: a signed register is exact."""
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Undated:
+    """A reading taken while nobody knew the time; means something in its own boot alone (`dating`)."""
+
+    boot_id: str
+    monotonic_ms: int
+    export_mwh: Mwh
+    import_mwh: Mwh
+    quantum_mwh: int

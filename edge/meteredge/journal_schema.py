@@ -1,11 +1,12 @@
 """The journal's file format: schema, migrations, and the checks that a file must pass before it is written to.
 
-Layout (schema 1), SQLite 3, WAL, synchronous=FULL, page_size 512:
+Layout (schema 2), SQLite 3, WAL, synchronous=FULL, page_size 512:
 
     journal   one row: whose journal this is (meter_id, domain, meter_key)
     install   where each install begins: seq and digest before its first record here, registers, limits
     record    one row per closed slot: id = install_id << 32 | seq, slot, reason, record BLOB(96), signature BLOB(64),
               state, code; install_id and seq are columns computed from id
+    undated   readings that wait until the time is known: boot_id, monotonic_ms, registers (since schema 2)
 
 `id` *is* PRIMARY KEY (install_id, seq): as the table's own key it costs no index of its own, and with pages of 512
 bytes a slot hands about 2,850 bytes to write() instead of 3,500 (measured; SD cards wear).  UNIQUE (install_id, slot,
@@ -20,10 +21,22 @@ from meteredge.durable import sync_file, sync_folder
 
 APPLICATION_ID = 0x474D_524A
 """`GMRJ`: tells a journal from any other SQLite file."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PAGE_SIZE = 512
 
-SCHEMA = """
+_UNDATED = """
+CREATE TABLE undated (
+    boot_id TEXT NOT NULL,
+    monotonic_ms INTEGER NOT NULL,
+    export_mwh INTEGER NOT NULL,
+    import_mwh INTEGER NOT NULL,
+    quantum_mwh INTEGER NOT NULL,
+    PRIMARY KEY (boot_id, monotonic_ms)
+) STRICT, WITHOUT ROWID;
+"""
+
+SCHEMA = (
+    """
 CREATE TABLE journal (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     meter_id TEXT NOT NULL,
@@ -60,9 +73,11 @@ BEGIN SELECT RAISE(ABORT, 'signed records are never deleted'); END;
 CREATE TRIGGER record_is_never_changed BEFORE UPDATE OF id, slot, reason, record, signature ON record
 BEGIN SELECT RAISE(ABORT, 'signed records are never changed'); END;
 """
+    + _UNDATED
+)
 
-MIGRATIONS: Mapping[int, str] = {}
-"""From version n to n + 1, the SQL that does it.  Empty while version 1 is all there ever was."""
+MIGRATIONS: Mapping[int, str] = {1: _UNDATED}
+"""From version n to n + 1, the SQL that does it."""
 
 
 class JournalError(Exception):

@@ -31,6 +31,7 @@ from meteredge.journal_schema import JournalError
 from meteredge.keys import load_credential, load_key, load_relayer
 from meteredge.ledger import Ledger
 from meteredge.meter_port import MeterAtPort
+from meteredge.nodetime import boot_id
 from meteredge.reconcile import DeliveryStopped
 from meteredge.refusals import Verdict
 from meteredge.signer import Signer
@@ -74,7 +75,8 @@ class Station:
         self.agent = Agent(
             reader=self.meter,
             clock=clock,
-            time_source=HostTime(),
+            time_source=HostTime(clock),
+            boot_id=boot_id(os.environ),
             journal=self.journal,
             signer=self.signer,
             ledger=Ledger(chain, programs.load(), relayer, config.meter.id, self.signer.public_key),

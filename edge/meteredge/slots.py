@@ -5,16 +5,14 @@ Whoever comes later has missed it: nothing is made up, the next slot's registers
 computed from the clock each time it is asked for, so a clock that jumps costs a slot at most, never a wrong record.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from meterchain.record import StatusFlags, TimeStatus
-from meterchain.units import SLOT_S, Mwh, Slot, UnixTime, slot_of
-from meteredge.clock import Clock
+from meterchain.units import SLOT_S, Slot, UnixTime, slot_of
 from meteredge.guards import Breach, Rated, pair_breach, signed_breach
 from meteredge.journal import Closing, Install, LastSigned
+from meteredge.nodetime import NodeTime
 from meteredge.reader import Reading
-from meteredge.timesource import TimeSource
 
 CLOSE_WITHIN_S = 110
 """A close is begun no later than this after the slot's end."""
@@ -23,7 +21,7 @@ LATEST_AFTER_END_S = 120
 MIN_INTERVAL_S = 60
 """The chain's default for the least time between two records (MIN_READING_INTERVAL_SECS)."""
 JUMP_S = 2.0
-"""UTC and the monotonic clock may differ by so much between two looks; more is a clock that was set."""
+"""UTC minus the monotonic count may change by so much between two looks; more is a clock that was set."""
 
 
 class SlotStaysOpen(Exception):
@@ -45,15 +43,6 @@ class MeterReader(Protocol):
         """One reading.  Raises BusError."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Signed:
-    """The last signed registers, as the guards want them."""
-
-    export_mwh: Mwh
-    import_mwh: Mwh
-    quantum_mwh: int = 1
-
-
 def due_slot(now: float, last: LastSigned) -> Slot | None:
     """The slot that can be closed at `now` and was not, or None."""
     slot = Slot(slot_of(now) - SLOT_S)
@@ -72,30 +61,43 @@ def seconds_to_close(now: float, last: LastSigned) -> float:
 
 
 def read_closing(
-    slot: Slot, reader: MeterReader, clock: Clock, time_source: TimeSource, install: Install, last: LastSigned
+    slot: Slot, reader: MeterReader, time: NodeTime, install: Install, last: LastSigned
 ) -> tuple[Closing, Reading]:
     """Read the meter twice and judge: what is to be signed for `slot`, and the reading behind it.
 
     Raises SlotStaysOpen (GuardBreached among them) and the reader's BusError; then nothing may be signed.
     """
-    utc, monotonic = clock.utc(), clock.monotonic()
-    first = reader.read()
-    second = reader.read()
-    now = clock.utc()
-    if abs((now - utc) - (clock.monotonic() - monotonic)) > JUMP_S:
+    begun = time.now()
+    rated = rated_of(install)
+    reading = read_pair(reader, rated)
+    now = time.now()
+    if begun is None or now is None:
+        raise SlotStaysOpen("nobody vouches for the date any more; nothing is signed until somebody does")
+    if abs(now.offset_s - begun.offset_s) > JUMP_S:
         raise SlotStaysOpen("the host's clock was set while the meter was read; the slot is read again")
-    ts = UnixTime(int(now))
+    ts = UnixTime(int(now.utc))
     if not slot + SLOT_S <= ts <= slot + SLOT_S + LATEST_AFTER_END_S:
         raise SlotStaysOpen(
             f"the reading came at {ts}, outside the window of slot {slot}; the next slot carries its energy"
         )
-    time_status = time_source.status(now)
-    if time_status is TimeStatus.UNKNOWN:
-        raise SlotStaysOpen("the host does not know the date; nothing is signed until its clock is set")
-    rated = Rated(install.max_export_w, install.max_import_w, install.register_modulus_mwh)
-    breach = pair_breach(first, second, second.at_monotonic - first.at_monotonic, rated) or signed_breach(
-        _Signed(last.export_mwh, last.import_mwh), second, ts - last.ts, rated
-    )
+    breach = signed_breach(last, reading, ts - last.ts, rated)
     if breach:
         raise GuardBreached(breach)
-    return Closing(slot, ts, second.export_mwh, second.import_mwh, time_status, StatusFlags.NONE), second
+    vouched = begun.status is now.status is TimeStatus.SYNCHRONISED
+    status = TimeStatus.SYNCHRONISED if vouched else TimeStatus.INFORMATIVE
+    return Closing(slot, ts, reading.export_mwh, reading.import_mwh, status, StatusFlags.NONE), reading
+
+
+def read_pair(reader: MeterReader, rated: Rated) -> Reading:
+    """The second of two readings that agree (guard 4).  Raises GuardBreached and the reader's BusError."""
+    first = reader.read()
+    second = reader.read()
+    breach = pair_breach(first, second, second.at_monotonic - first.at_monotonic, rated)
+    if breach:
+        raise GuardBreached(breach)
+    return second
+
+
+def rated_of(install: Install) -> Rated:
+    """What the installation can carry, as the guards want it."""
+    return Rated(install.max_export_w, install.max_import_w, install.register_modulus_mwh)

@@ -18,7 +18,7 @@ from meteredge.journal import Closing, Install, Journal
 from meteredge.ledger import Ledger
 from meteredge.reader import Reading
 from meteredge.signer import Signer
-from meteredge.timesource import ToldTime
+from meteredge.timesource import TimeSource, ToldTime
 
 METER_ID = "METER_001"
 DOMAIN = bytes(range(8))
@@ -144,9 +144,16 @@ class Node:
         return agent_of(self, journal, settle_every=settle_every)
 
 
-def agent_of(node: Node, journal: Journal, *, settle_every: int = 1) -> Agent:
+def agent_of(
+    node: Node,
+    journal: Journal,
+    *,
+    settle_every: int = 1,
+    time_source: TimeSource | None = None,
+    boot_id: str | None = None,
+) -> Agent:
     ledger = Ledger(node.chain, node.site.programs, node.relayer, METER_ID, node.signer.public_key)
     return Agent(
-        reader=node.meter, clock=node.clock, time_source=ToldTime(), journal=journal, signer=node.signer, ledger=ledger,
-        settle_every=settle_every,
+        reader=node.meter, clock=node.clock, time_source=time_source or ToldTime(), journal=journal, signer=node.signer,
+        ledger=ledger, settle_every=settle_every, boot_id=boot_id,
     )  # fmt: skip

@@ -18,14 +18,12 @@ from tests.meteredge.node import closing, install_at
 from meterchain.embedded import START
 from meterchain.record import Reason, Record, StatusFlags, record_digest
 from meterchain.units import InstallId, Mwh, Seq, Slot
-from meteredge import journal_schema
 from meteredge.journal import Identity, Journal, SlotAlreadyClosed, State, UnknownInstall
 from meteredge.journal_schema import (
     JournalBusy,
     JournalCorrupt,
     JournalError,
     JournalForeign,
-    JournalTooNew,
     JournalUnwritable,
 )
 from meteredge.signer import Signer
@@ -227,15 +225,6 @@ def test_another_programs_database_is_not_taken_for_a_journal(journal_path: Path
         Journal.open(journal_path, identity)
 
 
-def test_a_journal_of_a_newer_version_is_left_alone(journal: Journal, journal_path: Path, identity: Identity) -> None:
-    journal.close()
-    newer = sqlite3.connect(journal_path)
-    newer.execute("PRAGMA user_version = 2")
-    newer.close()
-    with pytest.raises(JournalTooNew, match="newer meterbridge"):
-        Journal.open(journal_path, identity)
-
-
 @pytest.mark.parametrize("at", [0, 100, 900, 1_200, 2_000, 5_000])
 def test_a_damaged_journal_is_noticed_and_never_replaced(
     journal: Journal, journal_path: Path, identity: Identity, signer: Signer, at: int
@@ -341,34 +330,6 @@ except JournalUnwritable as error:
     again = Journal.open(journal_path, identity)
     assert [row.seq for row in again.rows_after(ONE, 0, 100)] == list(range(1, int(stored) + 1))
     again.close()
-
-
-# -- migration
-
-
-def test_a_migration_copies_the_journal_first_and_then_changes_it(
-    journal: Journal, journal_path: Path, signer: Signer
-) -> None:
-    journal.append(closing(1), signer.sign_record)
-    migrations = {1: "ALTER TABLE record ADD COLUMN note TEXT"}
-    journal_schema.migrate(journal_path, journal._connection, 1, target=2, migrations=migrations)
-    assert journal._connection.execute("PRAGMA user_version").fetchone() == (2,)
-    copy = sqlite3.connect(journal_path.with_name("METER_001.journal.schema1"))
-    assert copy.execute("SELECT count(*) FROM record").fetchone() == (1,)
-    assert copy.execute("PRAGMA user_version").fetchone() == (1,)
-    copy.close()
-    assert len(journal.last_rows(5)) == 1
-
-
-def test_a_migration_that_fails_leaves_the_journal_as_it_was(
-    journal: Journal, journal_path: Path, signer: Signer
-) -> None:
-    journal.append(closing(1), signer.sign_record)
-    migrations = {1: "ALTER TABLE record ADD COLUMN note TEXT; ALTER TABLE nothing ADD COLUMN x"}
-    with pytest.raises(JournalError):
-        journal_schema.migrate(journal_path, journal._connection, 1, target=2, migrations=migrations)
-    assert journal._connection.execute("PRAGMA user_version").fetchone() == (1,)
-    assert journal.append(closing(2), signer.sign_record).seq == 2
 
 
 # -- durability and wear

@@ -13,6 +13,7 @@ from meterchain.units import Mwh, Seq, Slot, UnixTime
 from meteredge.bus_errors import NoReply
 from meteredge.clock import VirtualClock
 from meteredge.journal import LastSigned
+from meteredge.nodetime import NodeTime
 from meteredge.reader import Reading
 from meteredge.slots import GuardBreached, SlotStaysOpen, due_slot, read_closing, seconds_to_close
 from meteredge.timesource import ToldTime
@@ -84,7 +85,7 @@ class At:
         self.time = ToldTime()
 
     def close(self) -> tuple[int, int, str]:
-        closing, reading = read_closing(Slot(START), self.meter, self.clock, self.time, install_at(), LAST)
+        closing, reading = read_closing(Slot(START), self.meter, NodeTime(self.clock, self.time), install_at(), LAST)
         assert reading.export_mwh == closing.export_mwh
         return closing.ts, closing.export_mwh, closing.time_status
 
@@ -132,7 +133,7 @@ def test_a_meter_that_does_not_answer_leaves_the_slot_open() -> None:
 def test_an_unknown_date_signs_nothing() -> None:
     at = At()
     at.time.now = TimeStatus.UNKNOWN
-    with pytest.raises(SlotStaysOpen, match="does not know the date"):
+    with pytest.raises(SlotStaysOpen, match="nobody vouches for the date"):
         at.close()
 
 

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from tests.meteredge.node import closing, install_at
 
-from meterchain.units import InstallId, Seq
-from meteredge.journal import Identity, Journal, Row, State
+from meterchain.units import InstallId, Mwh, Seq
+from meteredge.journal import Identity, Journal, Row, State, Undated
 from meteredge.journal_schema import JournalError
 from meteredge.signer import Signer
 
 NAME = "METER_001.journal"
+BOOT = "this boot"
 CUTS_A_MEDIUM = 10
 Acknowledged = dict[tuple[InstallId, Seq], tuple[bytes, bytes]]
 
@@ -96,7 +97,9 @@ class Life:
         """Some slots of an agent's life, then the agent is stopped in peace."""
         journal._connection.execute(f"PRAGMA wal_autocheckpoint = {chance.choice((20, 100, 1_000))}")
         for _ in range(chance.randint(5, 60)):
-            act = chance.choices((self._close_slot, self._send, self._finish, self._refuse), (6, 2, 2, 1))[0]
+            act = chance.choices(
+                (self._close_slot, self._keep, self._send, self._finish, self._refuse), (6, 2, 2, 2, 1)
+            )[0]
             act(journal, chance)
 
     def _close_slot(self, journal: Journal, chance: random.Random) -> None:
@@ -105,10 +108,14 @@ class Life:
         n = last.seq + 1
         extra = chance.randrange(9_000)
         energy = closing(n).export_mwh
-        row = journal.append(closing(n, export_mwh=energy + extra), self.signer.sign_record)
+        dated = (journal.undated(BOOT) or [None])[0]
+        row = journal.append(closing(n, export_mwh=energy + extra), self.signer.sign_record, dated)
         key = row.install_id, row.seq
         assert self.acknowledged.get(key, (row.record, row.signature)) == (row.record, row.signature)
         self.acknowledged[key] = row.record, row.signature
+
+    def _keep(self, journal: Journal, chance: random.Random) -> None:
+        journal.keep_undated(Undated(BOOT, chance.randrange(10**9), Mwh(1), Mwh(2), 1_000), 5)
 
     def _send(self, journal: Journal, _chance: random.Random) -> None:
         for row in journal.last_rows(1):

@@ -103,9 +103,17 @@ def _flag(name: str) -> Callable[[], tuple[Happens, Happens]]:
     return make
 
 
-def _clock_set(by_s: float) -> tuple[Happens, Happens]:
-    """Somebody, or the time service, sets the node's clock; `until` sets it right."""
-    return (lambda world: world.clock.set_utc(world.clock.utc() + by_s)), _clock_right
+def _clock_set(by_s: float, *, vouched: bool = False) -> tuple[Happens, Happens]:
+    """Somebody sets the node's clock, and the kernel calls it unsynchronised; with `vouched` the time service itself
+    is wrong and does not know it.  `until` the time service sets it right.
+    """
+
+    def set_it(world: World) -> None:
+        world.clock.set_utc(world.clock.utc() + by_s)
+        if not vouched:
+            world.time_source.now = TimeStatus.UNKNOWN
+
+    return set_it, _clock_right
 
 
 def _clock_lost() -> tuple[Happens, Happens]:
@@ -119,18 +127,16 @@ def _clock_lost() -> tuple[Happens, Happens]:
 
 def _clock_right(world: World) -> None:
     world.clock.set_utc(world.now())
+    world.time_source.now = TimeStatus.SYNCHRONISED
 
 
 def _time_informative() -> tuple[Happens, Happens]:
-    """The date is believable and nobody vouches for it."""
+    """The time service is away; a clock with a battery agrees with the date."""
 
     def doubt(world: World) -> None:
         world.time_source.now = TimeStatus.INFORMATIVE
 
-    def trust(world: World) -> None:
-        world.time_source.now = TimeStatus.SYNCHRONISED
-
-    return doubt, trust
+    return doubt, _clock_right
 
 
 def _power_cut() -> tuple[Happens, Happens]:

@@ -106,7 +106,8 @@ class Expect(_Table):
     """Parts of messages that the technician has seen."""
     stopped: str = ""
     """The word with which the agent stopped for good."""
-    time_status: Literal["S", "I"] = "S"
+    time_status: Annotated[str, Field(pattern="^[SIR]+$")] = "S"
+    """Of the records in their order, a letter for each stretch of equal ones: "SRS"."""
     rollovers: int = 0
     bus: dict[str, int] = Field(default_factory=dict)
     """At least so many of each count of the bus."""
