@@ -4,6 +4,7 @@ Neither holds anything secret.  The claim is made before there is a journal, so 
 in it become the meter's baseline: energy before them is never credited.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from meterchain.claim import Claim
 from meterchain.units import InstallId, Seq
 from meteredge.clock import Clock
 from meteredge.config import AgentConfig, ConfigError, load
+from meteredge.durable import sync_folder, write_new
 from meteredge.journal import Journal, Row
 from meteredge.journal_schema import JournalError
 from meteredge.keys import create_key, create_relayer, load_relayer
@@ -22,6 +24,8 @@ from meteredge.service import load_meter_key
 from meteredge.signer import Signer
 
 _MODEL_SIZE = 16
+WANTED, MADE = "claim.wanted", "claim.json"
+"""In the state folder: the order for a claim (owner, label), and the claim that was made of it."""
 LABEL = "label:"
 """Stands before a serial number that a person read off the meter, as in `label:10000001`."""
 
@@ -67,6 +71,38 @@ def make_claim(
         baseline_export_mwh=reading.export_mwh,
         baseline_import_mwh=reading.import_mwh,
     )
+
+
+def want_claim(folder: Path, owner: Pubkey, label: str | None) -> None:
+    """Leave the order for a claim in the state folder: `make_wanted` makes it once the meter answers.
+
+    Until it is taken away the agent does not start (its unit says so).  Raises OSError.
+    """
+    order = folder / WANTED
+    order.unlink(missing_ok=True)
+    write_new(order, json.dumps({"owner": str(owner), "label": label}).encode())
+    sync_folder(folder)
+
+
+def make_wanted(path: Path, clock: Clock, read: Callable[[AgentConfig, Clock], Reading] | None = None) -> Path | None:
+    """Make the claim that was ordered, beside its order; None if none was.
+
+    Raises what `make_claim` raises; the order then stays.
+    """
+    folder = Path(load(path).state.directory)
+    try:
+        order = json.loads((folder / WANTED).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    made = make_claim(
+        path, Pubkey.from_string(order["owner"]), clock, label=order["label"], install_id=InstallId(1), read=read
+    )
+    draft = folder / f".{MADE}"
+    draft.unlink(missing_ok=True)
+    write_new(draft, made.model_dump_json(by_alias=True, indent=1).encode())
+    draft.replace(folder / MADE)
+    sync_folder(folder)
+    return folder / MADE
 
 
 def own_addresses(path: Path, *, new: bool) -> dict[str, str]:

@@ -57,7 +57,9 @@ def status(config: Config = DEFAULT_PATH, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def claim(
-    owner: Annotated[str, typer.Option("--owner", metavar="WALLET", help="The wallet that the meter's energy pays.")],
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="WALLET", help="The wallet that the meter's energy pays.")
+    ] = None,
     config: Config = DEFAULT_PATH,
     label: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="The serial number on the plate, if the wire does not tell it.")
@@ -65,6 +67,7 @@ def claim(
     install: Annotated[int, typer.Option(min=1, max=2**32 - 1, help="1 for a meter that is assigned anew.")] = 1,
     *,
     new_key: Annotated[bool, typer.Option("--new-key", help="Make the meter's key, if there is none yet.")] = False,
+    wanted: Annotated[bool, typer.Option("--wanted", help="The one that the first boot ordered, into a file.")] = False,
 ) -> None:
     """Print the claim for this node's meter, for the operator's `meterbridge meter assign`.
 
@@ -74,9 +77,14 @@ def claim(
     from solders.pubkey import Pubkey
 
     from meterchain.units import InstallId
-    from meteredge.claim import make_claim
+    from meteredge.claim import make_claim, make_wanted
     from meteredge.clock import SystemClock
 
+    if wanted:
+        typer.echo(make_wanted(config, SystemClock()) or "no claim was ordered", err=True)
+        return
+    if owner is None:
+        raise typer.BadParameter("--owner WALLET is missing: whom the meter's energy pays")
     try:
         wallet = Pubkey.from_string(owner)
     except ValueError:

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from meterprov import site_cli
+from meterprov.first_boot import cli as first_boot_cli
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Making a node: site file, firmware of its bridge.")
 app.add_typer(site_cli.app, name="site")
+app.add_typer(first_boot_cli.app)
 
 
 @app.command()

@@ -30,6 +30,7 @@ UNITS = "/etc/systemd/system"
 WANTS = f"{UNITS}/multi-user.target.wants"
 SYSUSERS = "/etc/sysusers.d/meterbridge.conf"
 UDEV_RULE = "/etc/udev/rules.d/99-meterbridge.rules"
+UDEV_LISTENS = Path("/run/udev/control")
 USER = "meterbridge"
 PAGE_USER = "meterbridge-page"
 _HOMES = ("/home/", "/root/", "/run/user/")
@@ -202,5 +203,7 @@ def _link_at(host: Host, path: str) -> str | None:
 
 def _reload(host: Host) -> None:
     host.systemctl("daemon-reload")
+    if not UDEV_LISTENS.exists():  # a container: devices are its host's
+        return
     host.run(["udevadm", "control", "--reload"])
     host.run(["udevadm", "trigger", "--subsystem-match=usb", "--subsystem-match=usb-serial", "--action=change"])

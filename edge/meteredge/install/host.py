@@ -50,15 +50,13 @@ class Host:
 
     def user(self, name: str) -> tuple[int, int] | None:
         """(uid, gid) of a user of that machine, None if there is none."""
-        try:
-            lines = self.at("/etc/passwd").read_text("utf-8").splitlines()
-        except FileNotFoundError:
-            return None
-        for line in lines:
-            fields = line.split(":")
-            if fields[0] == name:
-                return int(fields[2]), int(fields[3])
-        return None
+        fields = self._entry("/etc/passwd", name)
+        return None if fields is None else (int(fields[2]), int(fields[3]))
+
+    def group(self, name: str) -> int | None:
+        """Gid of a group of that machine, None if there is none."""
+        fields = self._entry("/etc/group", name)
+        return None if fields is None else int(fields[2])
 
     def give(self, path: str | Path, user: str | None, group: str | None) -> None:
         """Make `user` the owner and the group of `group` the group; None is root.  Raises InstallFailed."""
@@ -106,3 +104,10 @@ class Host:
                 f"{self.at('/etc/passwd')}: there is no user {user!r}; systemd-sysusers should have made it"
             )
         return found
+
+    def _entry(self, table: str, name: str) -> list[str] | None:
+        try:
+            lines = self.at(table).read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            return None
+        return next((fields for line in lines if (fields := line.split(":"))[0] == name), None)
