@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, Command] = {
     "market": Command("meterchain.commands.market", "app", "energy for money: order, cancel, book, history, plot"),
     "keeper": Command("meterchain.commands.keeper", "app", "clears and settles every epoch: run"),
     "localnet": Command("meterchain.cli", "app", "a local chain over HTTP for development"),
-    "audit": Command("meterchain.cli", "audit_app", "proves on chain that every token was measured"),
+    "audit": Command("meterchain.commands.audit", "app", "proves that every token was measured, every trade ordered"),
     "verify": Command("meterchain.commands.verify", "app", "checks one signed record without a network"),
     "provision": Command("meterprov.cli", "app", "making a node: site, bridge"),
     "docs": Command("meterbridge.pages", "app", "the pages of docs/, offline"),

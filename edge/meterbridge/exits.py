@@ -6,11 +6,13 @@ USAGE, UNREACHED, REFUSED, BUSY = 2, 3, 4, 75
 
 EXIT_CODES: Mapping[str, int] = {
     "meterchain.chain.ChainUnreachable": UNREACHED,
+    "meterchain.audit_events.ChainMoves": BUSY,
     "meterchain.chain.BlockhashExpired": BUSY,
     "meterchain.chain.ChainError": REFUSED,
     "meterchain.claim.ClaimError": USAGE,
     "meterchain.commands.session.NotFound": USAGE,
     "meterchain.commands.verify.NoRecord": USAGE,
+    "meterchain.history.WrongHistory": USAGE,
     "meterchain.idl_types.IdlError": USAGE,
     "meterchain.localnet.LocalnetError": UNREACHED,
     "meterchain.market.amounts.AmountError": USAGE,

@@ -54,6 +54,15 @@ class Receipt:
     inner_data: tuple[tuple[Pubkey, bytes], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """One line of an address's history: a transaction that named it, and whether it failed (then it did nothing)."""
+
+    signature: str
+    slot: int
+    failed: bool
+
+
 class ChainError(Exception):
     """Something between us and the chain failed; the message says what and what to do next."""
 
@@ -156,3 +165,13 @@ class Chain(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+class RememberingChain(Chain, Protocol):
+    """A chain that also tells what happened, as far back as it remembers."""
+
+    def signatures(self, address: Pubkey, *, before: str | None = None, most: int = 1_000) -> list[Landed]:
+        """The transactions that named `address`, newest first: `most` at most, those older than `before`."""
+
+    def transaction(self, signature: str) -> Receipt | None:
+        """What a transaction did; None if the chain does not remember it.  A failed one left nothing behind."""

@@ -22,7 +22,7 @@ from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata, TransactionMetadata
 
 from meterchain import programs, transactions
-from meterchain.chain import AccountInfo, BadTransaction, ChainClock, ChainUnreachable, Commitment, Receipt
+from meterchain.chain import AccountInfo, BadTransaction, ChainClock, ChainUnreachable, Commitment, Landed, Receipt
 from meterchain.failures import explain
 from meterchain.idl import Idl
 from meterchain.units import Lamports, UnixTime
@@ -45,10 +45,12 @@ class EmbeddedChain:
         idls: Mapping[Pubkey, Idl] | None = None,
         block_per_transaction: bool = True,
         sigverify: bool = True,
+        remembers: bool = False,
     ) -> None:
         """`idls` name the errors of their programs; by default those of this package.
 
-        Without `sigverify` transactions' own signatures are not checked: for tests that send thousands.
+        Without `sigverify` transactions' own signatures are not checked: for tests that send thousands.  With
+        `remembers` the receipt of every transaction is kept, for `signatures` and `transaction`.
         """
         self._svm = LiteSVM()
         self._lock = RLock()
@@ -57,6 +59,7 @@ class EmbeddedChain:
         self._sigverify = sigverify
         self._svm.with_sigverify(sigverify)
         self._closed = False
+        self._past: list[tuple[frozenset[Pubkey], Landed, Receipt]] | None = [] if remembers else None
         self.set_unix_time(unix_s)
 
     def send(
@@ -90,7 +93,11 @@ class EmbeddedChain:
             outcome = self._svm.send_transaction(transaction)
         if self._block_per_transaction:
             self.next_block()
-        return self._receipt(outcome, transaction, lookup_tables)
+        receipt = self._receipt(outcome, transaction, lookup_tables)
+        if self._past is not None:
+            line = Landed(receipt.signature, self.clock().slot, failed=False)
+            self._past.append((frozenset(transactions.account_keys(transaction, lookup_tables)), line, receipt))
+        return receipt
 
     def simulate(
         self,
@@ -128,6 +135,19 @@ class EmbeddedChain:
             found = self._svm.get_program_accounts(program)
         infos = (_info(address, account) for address, account in found)
         return {info.address: info for info in infos if info and info.data.startswith(discriminator)}
+
+    def signatures(self, address: Pubkey, *, before: str | None = None, most: int = 1_000) -> list[Landed]:
+        """See RememberingChain.signatures; nothing unless this chain was made to remember."""
+        self._require_open()
+        lines = [line for keys, line, _ in reversed(self._past or []) if address in keys]
+        known = [line.signature for line in lines]
+        start = known.index(before) + 1 if before in known else 0
+        return lines[start : start + most]
+
+    def transaction(self, signature: str) -> Receipt | None:
+        """See RememberingChain.transaction."""
+        self._require_open()
+        return next((receipt for _, line, receipt in self._past or [] if line.signature == signature), None)
 
     def clock(self) -> ChainClock:
         """See Chain.clock."""

@@ -149,13 +149,16 @@ class Idl:
 
     def events(self, receipt: Receipt) -> list[Event]:
         """What this program announced: first from the logs, then by self-CPI."""
-        found = [self._event(data) for data in _logged(receipt.logs, str(self.program_id))]
-        for program, data in receipt.inner_data:
-            if program == self.program_id and data.startswith(EVENT_TAG):
-                found.append(self._event(data[len(EVENT_TAG) :]))
-        return [event for event in found if event]
+        return [event for data in self.announced(receipt) if (event := self.decode_event(data))]
 
-    def _event(self, data: bytes) -> Event | None:
+    def announced(self, receipt: Receipt) -> list[bytes]:
+        """The bytes of those events, discriminator first, in the same order."""
+        by_cpi = [data for program, data in receipt.inner_data if program == self.program_id]
+        own = [data[len(EVENT_TAG) :] for data in by_cpi if data.startswith(EVENT_TAG)]
+        return [*_logged(receipt.logs, str(self.program_id)), *own]
+
+    def decode_event(self, data: bytes) -> Event | None:
+        """The event in these bytes; None if it is none of this program's.  Raises IdlError if they do not fit."""
         shape = _starting(self.raw.get("events", []), data)
         if shape is None:
             return None

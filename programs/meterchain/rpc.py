@@ -8,6 +8,7 @@ Errors quote the host of the URL only, since paths and queries of RPC providers 
 """
 
 import asyncio
+import base64
 import ipaddress
 import struct
 import threading
@@ -36,11 +37,12 @@ from meterchain.chain import (
     ChainError,
     ChainUnreachable,
     Commitment,
+    Landed,
     Receipt,
 )
 from meterchain.failures import explain
 from meterchain.idl import Idl
-from meterchain.rpc_answers import Json, account, has_reached, inner_data, returned, to_base64
+from meterchain.rpc_answers import Json, account, has_reached, landed, looked_up, returned, to_base64
 from meterchain.units import Lamports, UnixTime
 
 R = TypeVar("R")
@@ -171,6 +173,21 @@ class RpcChain:
         infos = (account(Pubkey.from_string(entry["pubkey"]), entry["account"]) for entry in entries)
         return {info.address: info for info in infos if info and info.data.startswith(discriminator)}
 
+    def signatures(self, address: Pubkey, *, before: str | None = None, most: int = 1_000) -> list[Landed]:
+        """See RememberingChain.signatures."""
+        options = {"limit": most, "commitment": self._commitment, **({"before": before} if before else {})}
+        found = self._call("getSignaturesForAddress", str(address), options)
+        return [Landed(each["signature"], each["slot"], each["err"] is not None) for each in found]
+
+    def transaction(self, signature: str) -> Receipt | None:
+        """See RememberingChain.transaction."""
+        options = {"encoding": "base64", "commitment": self._commitment, "maxSupportedTransactionVersion": 0}
+        found = self._call("getTransaction", signature, options)
+        if found is None or found.get("meta") is None:
+            return None
+        message = VersionedTransaction.from_bytes(base64.b64decode(found["transaction"][0])).message
+        return landed(signature, found["meta"], [*message.account_keys, *looked_up(found["meta"])])
+
     def clock(self) -> ChainClock:
         """See Chain.clock."""
         (sysvar,) = self.accounts([_CLOCK_SYSVAR])
@@ -284,9 +301,7 @@ class RpcChain:
         logs, units = meta.get("logMessages") or [], meta.get("computeUnitsConsumed") or 0
         if meta["err"] is not None:
             raise explain(meta["err"], logs, transactions.called_programs(transaction, keys), self._idls, units)
-        program, data = returned(meta.get("returnData"))
-        fee = Lamports(meta["fee"])
-        return Receipt(signature, tuple(logs), units, fee, data, program, inner_data(meta, keys))
+        return landed(signature, meta, keys)
 
     def _refusal(
         self, error: SolanaJsonRpcError, transaction: VersionedTransaction, keys: Sequence[Pubkey]

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from solders.pubkey import Pubkey
 
 from meterchain import base58
-from meterchain.chain import AccountInfo, Commitment
+from meterchain.chain import AccountInfo, Commitment, Receipt
 from meterchain.units import Lamports
 
 Json: TypeAlias = Any
@@ -40,6 +40,19 @@ def inner_data(meta: Json, keys: Sequence[Pubkey]) -> tuple[tuple[Pubkey, bytes]
     """Program and data of each inner instruction in a transaction's meta."""
     steps = [step for group in meta.get("innerInstructions") or [] for step in group["instructions"]]
     return tuple((keys[step["programIdIndex"]], base58.decode(step["data"])) for step in steps)
+
+
+def looked_up(meta: Json) -> list[Pubkey]:
+    """The accounts that came from lookup tables, in index order."""
+    loaded = meta.get("loadedAddresses") or {}
+    return [Pubkey.from_string(key) for part in ("writable", "readonly") for key in loaded.get(part, ())]
+
+
+def landed(signature: str, meta: Json, keys: Sequence[Pubkey]) -> Receipt:
+    """What a transaction left behind; `keys` are all its accounts in index order."""
+    program, data = returned(meta.get("returnData"))
+    logs, units = meta.get("logMessages") or [], meta.get("computeUnitsConsumed") or 0
+    return Receipt(signature, tuple(logs), units, Lamports(meta["fee"]), data, program, inner_data(meta, keys))
 
 
 def to_base64(raw: bytes) -> str:

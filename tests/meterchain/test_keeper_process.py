@@ -16,6 +16,8 @@ from tests.meterchain.market.place import SMALL, key
 from meterchain import instructions
 from meterchain import site as steps
 from meterchain.accounts import Role, UserType
+from meterchain.audit_events import audit
+from meterchain.history import Archive
 from meterchain.localnet import run as local_chain
 from meterchain.market import builders
 from meterchain.market.accounts import Side
@@ -93,5 +95,8 @@ def test_a_keeper_process_settles_over_rpc_serves_metrics_and_stops_when_told(bu
             (entry,) = fetch_history(chain, built, find_market(chain, built))
             assert (entry.orders, entry.bid_lots) == (1, 1_000)
             assert (tmp_path / "kept" / f"{entry.epoch}.json").is_file()
+            audited = audit(chain, built, Archive(chain, built))
+            assert audited.ok, [check for check in audited.checks if not check.ok]
+            assert any("clears again" in check.name and check.detail == "1 epochs, 0 fills" for check in audited.checks)
         finally:
             chain.close()

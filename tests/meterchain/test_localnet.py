@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from meterchain import localnet as local
 from meterchain.audit import audit
-from meterchain.cli import app, audit_app
+from meterchain.cli import app
+from meterchain.commands.audit import app as audit_app
 from meterchain.localnet import Localnet, LocalnetError
 from meterchain.programs import Programs
 from meterchain.rpc import RpcChain
@@ -121,7 +122,8 @@ def test_a_fresh_local_chain_takes_a_site_and_its_audit_holds(built: Programs) -
         table = CliRunner().invoke(audit_app, ["--rpc", fresh.url])
     assert (shown.exit_code, table.exit_code) == (0, 0)
     assert "ok  only the oracle mints" in table.output
-    document = json.loads(shown.output)
+    document = json.loads(shown.stdout)
     assert document["ok"]
     assert document["meters"] == []
-    assert len(document["checks"]) == 8
+    assert [check["name"] for check in document["checks"]].count("the history is whole") == 1
+    assert len(document["checks"]) == 8 + 5

@@ -152,6 +152,8 @@ def _hindrance(meter: Meter, state: MeterState, old: User) -> str | None:
         return f"that user is {old.status.name.lower()}"
     if meter.status is MeterStatus.COMPROMISED:
         return "the meter is compromised"
+    if state.install_id < meter.forfeit_install:
+        return "its install was compromised, and the device that replaced it has delivered no record yet"
     return "the meter is frozen" if state.frozen else None
 
 
