@@ -39,6 +39,8 @@ class AgentStatus:
     reading: Reading | None = None
     read_at: float | None = None
     last_slot: Slot | None = None
+    read_problem: str | None = None
+    """Why the last look at the meter gave no reading."""
     slot_problem: str | None = None
     """Why the slot that is due is still open."""
     delivery_problem: str | None = None
@@ -118,8 +120,12 @@ class Agent:
 
     def read(self) -> Reading:
         """Look at the meter without signing anything.  Raises BusError."""
-        reading = self._reader.read()
-        self._note(reading=reading, read_at=self._clock.utc())
+        try:
+            reading = self._reader.read()
+        except BusError as error:
+            self._note(read_problem=str(error))
+            raise
+        self._note(reading=reading, read_at=self._clock.utc(), read_problem=None)
         return reading
 
     def close_due_slot(self) -> Row | None:
@@ -183,7 +189,7 @@ class Agent:
             flags |= StatusFlags.CLOCK_ADJUSTED
         row = self.journal.append(replace(closing, status_flags=flags), self._signer.sign_record)
         self._closed_at = now
-        self._note(reading=reading, read_at=float(closing.ts))
+        self._note(reading=reading, read_at=float(closing.ts), read_problem=None)
         return row
 
     def _keep_reading(self, install: Install) -> None:
@@ -197,7 +203,9 @@ class Agent:
         self.journal.keep_undated(kept, KEEP_MOST)
         self._kept = [*self._kept[1 - KEEP_MOST :], kept]
         self._keep_at = monotonic + KEEP_EVERY_S
-        self._note(reading=reading, read_at=self._clock.utc(), undated=len(self._kept), slot_problem=None)
+        self._note(
+            reading=reading, read_at=self._clock.utc(), undated=len(self._kept), slot_problem=None, read_problem=None
+        )
 
     def _close_with_kept(self, now: Instant, install: Install, last: LastSigned) -> Row | None:
         """The time is known again: close the first slot that a kept reading can close; forget them when none can."""

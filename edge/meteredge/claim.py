@@ -20,8 +20,8 @@ from meteredge.journal_schema import JournalError
 from meteredge.keys import create_key, create_relayer, load_relayer
 from meteredge.meter_port import MeterAtPort
 from meteredge.reader import Reading
-from meteredge.service import load_meter_key
 from meteredge.signer import Signer
+from meteredge.station import load_meter_key
 
 _MODEL_SIZE = 16
 WANTED, MADE = "claim.wanted", "claim.json"
@@ -35,6 +35,7 @@ def make_claim(
     owner: Pubkey,
     clock: Clock,
     *,
+    meter: str | None = None,
     label: str | None = None,
     install_id: InstallId,
     new_key: bool = False,
@@ -42,10 +43,11 @@ def make_claim(
 ) -> Claim:
     """Read the meter of the configuration at `path` and sign the proof of possession with its key.
 
-    `label` is the serial number on the meter's plate, where the wire does not tell it; `new_key` makes a key if there
-    is none.  Raises ConfigError, KeyFileError, ProfileError, BusError.
+    `meter` names one where the configuration has several; `label` is the serial number on the meter's plate, where the
+    wire does not tell it; `new_key` makes a key if there is none.  Raises ConfigError, KeyFileError, ProfileError,
+    BusError.
     """
-    config = load(path)
+    config = load(path).of(meter)
     reading = (read or read_once)(config, clock)
     serial = reading.serial or (f"{LABEL}{label}" if label else None)
     if serial is None:
@@ -132,9 +134,9 @@ def read_once(config: AgentConfig, clock: Clock) -> Reading:
         meter.close()
 
 
-def find_record(path: Path, seq: Seq | None) -> Row:
+def find_record(path: Path, meter: str | None, seq: Seq | None) -> Row:
     """Record number `seq` of the newest install in the journal, the last one if None.  Raises JournalError."""
-    config = load(path)
+    config = load(path).of(meter)
     journal = Journal.open_read_only(config.journal_path)
     try:
         install = journal.install()

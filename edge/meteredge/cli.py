@@ -17,6 +17,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="The meter's 
 app.add_typer(on_its_machine)
 
 Config = Annotated[Path, typer.Option("--config", metavar="FILE", help="The agent's configuration.")]
+MeterId = Annotated[
+    str | None, typer.Option("--meter", metavar="ID", help="Which meter, where the configuration has several.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
@@ -61,6 +64,7 @@ def claim(
         str | None, typer.Option("--owner", metavar="WALLET", help="The wallet that the meter's energy pays.")
     ] = None,
     config: Config = DEFAULT_PATH,
+    meter: MeterId = None,
     label: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="The serial number on the plate, if the wire does not tell it.")
     ] = None,
@@ -89,20 +93,23 @@ def claim(
         wallet = Pubkey.from_string(owner)
     except ValueError:
         raise typer.BadParameter(f"--owner {owner}: no address; 32 to 44 characters of base58 are expected") from None
-    made = make_claim(config, wallet, SystemClock(), label=label, install_id=InstallId(install), new_key=new_key)
+    made = make_claim(
+        config, wallet, SystemClock(), meter=meter, label=label, install_id=InstallId(install), new_key=new_key
+    )
     typer.echo(made.model_dump_json(by_alias=True, indent=1))
 
 
 @app.command()
 def record(
     config: Config = DEFAULT_PATH,
+    meter: MeterId = None,
     seq: Annotated[int | None, typer.Option(min=1, metavar="N", help="Its number; without one, the last.")] = None,
 ) -> None:
     """Print one signed record from the journal, for `meterbridge verify`; may run beside the agent."""
     from meterchain.units import Seq
     from meteredge.claim import find_record
 
-    row = find_record(config, None if seq is None else Seq(seq))
+    row = find_record(config, meter, None if seq is None else Seq(seq))
     facts = {"install_id": row.install_id, "seq": row.seq, "state": str(row.state)}
     typer.echo(json.dumps({"record": row.record.hex(), "signature": row.signature.hex(), **facts}))
 

@@ -4,13 +4,15 @@ An unknown key is an error that names the nearest known one; every error says fi
 `docs/agent.md` has the annotated file.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from meterchain.record import encode_meter_id
 from meteredge.mistakes import NotToml, parse_toml, read_toml, told
@@ -49,8 +51,23 @@ class Site(_Table):
         return known_zone(name)
 
 
+class KeyTable(_Table):
+    """[key]: where the meter's key is: a file of ours, or a credential of the unit; exactly one of them."""
+
+    file: Annotated[str, Field(examples=["/var/lib/meterbridge/meter.key"])] | None = None
+    """A file of 32 bytes, mode 0600, that the agent's user owns."""
+    credential: Annotated[str, Field(examples=["meter.key"])] | None = None
+    """Or the name of a systemd credential in /etc/credstore or /etc/credstore.encrypted."""
+
+    @model_validator(mode="after")
+    def _one(self) -> "KeyTable":
+        if (self.file is None) == (self.credential is None):
+            raise ValueError('write either file = "/var/lib/meterbridge/meter.key" or credential = "meter.key"')
+        return self
+
+
 class MeterTable(_Table):
-    """[meter]: the meter on the wire and its name on the chain."""
+    """[meter], or [[meter]] for each of several: the meter on the wire and its name on the chain."""
 
     id: Annotated[str, Field(examples=["METER_001"])]
     """Its name on the chain."""
@@ -62,6 +79,8 @@ class MeterTable(_Table):
     """The serial number that must answer; left out where the model has none on the wire."""
     direction: Literal["normal"] = "normal"
     """Only "normal" for now: a reversed meter is rewired, not configured away."""
+    key: KeyTable | None = None
+    """Its own key, where there are several meters; one alone has [key]."""
 
     @field_validator("id")
     @classmethod
@@ -92,21 +111,6 @@ class BridgeTable(_Table):
     """Its own unit id."""
 
 
-class KeyTable(_Table):
-    """[key]: where the meter's key is: a file of ours, or a credential of the unit; exactly one of them."""
-
-    file: Annotated[str, Field(examples=["/var/lib/meterbridge/meter.key"])] | None = None
-    """A file of 32 bytes, mode 0600, that the agent's user owns."""
-    credential: Annotated[str, Field(examples=["meter.key"])] | None = None
-    """Or the name of a systemd credential in /etc/credstore or /etc/credstore.encrypted."""
-
-    @model_validator(mode="after")
-    def _one(self) -> "KeyTable":
-        if (self.file is None) == (self.credential is None):
-            raise ValueError('write either file = "/var/lib/meterbridge/meter.key" or credential = "meter.key"')
-        return self
-
-
 class ChainTable(_Table):
     """[chain]: where records go and who pays."""
 
@@ -135,17 +139,69 @@ class StateTable(_Table):
     """The status file; a RAM disk, because it is written every few seconds."""
 
 
+def _as_array(tables: object) -> object:
+    """One [meter] is an array of one."""
+    if isinstance(tables, Mapping):
+        return (tables,)
+    return tuple(tables) if isinstance(tables, list) else tables
+
+
 class AgentConfig(_Table):
-    """The whole file."""
+    """The whole file.
+
+    What asks for *the* meter (`meter`, `key`, `journal_path`, `status_path`) is of use after `of` or `each`.
+    """
 
     schema_: Annotated[Literal[1], Field(alias="schema")]
     site: Site
-    meter: MeterTable
+    meters: Annotated[tuple[MeterTable, ...], BeforeValidator(_as_array), Field(alias="meter", min_length=1)]
     bus: BusTable
     bridge: BridgeTable | None = None
-    key: KeyTable = KeyTable(file="/var/lib/meterbridge/meter.key")
+    only_key: Annotated[KeyTable, Field(alias="key")] = KeyTable(file="/var/lib/meterbridge/meter.key")
     chain: ChainTable
     state: StateTable = StateTable()
+
+    @model_validator(mode="after")
+    def _meters_apart(self) -> "AgentConfig":
+        """Each meter has one key; those that share a bus share nothing else."""
+        for_all = "only_key" in self.model_fields_set
+        if for_all and (len(self.meters) > 1 or self.meters[0].key is not None):
+            raise ValueError("[key] is for one meter alone; write key = { file = … } into each [[meter]] instead")
+        for meter in self.meters if len(self.meters) > 1 else ():
+            if meter.key is None:
+                file = f'file = "/var/lib/meterbridge/{meter.id}.key"'
+                raise ValueError(f"meter {meter.id} has no key; write key = {{ {file} }} into its [[meter]]")
+        _refuse_twins("id", [meter.id for meter in self.meters])
+        units = [meter.unit for meter in self.meters] + ([self.bridge.unit] if self.bridge else [])
+        _refuse_twins("unit", units)
+        _refuse_twins("key", [repr(meter.key) for meter in self.meters])
+        return self
+
+    def of(self, meter_id: str | None = None) -> "AgentConfig":
+        """The same configuration with this meter alone; without an id, the only one there is.  Raises ConfigError."""
+        found = [meter for meter in self.meters if meter_id in (None, meter.id)]
+        if len(found) != 1:
+            there = ", ".join(meter.id for meter in self.meters)
+            raise ConfigError(
+                f"there is no meter {meter_id}; this configuration has {there}"
+                if meter_id
+                else f"this configuration has several meters; name one of them: --meter {there}"
+            )
+        return self.model_copy(update={"meters": (found[0],), "only_key": found[0].key or self.only_key})
+
+    def each(self) -> "tuple[AgentConfig, ...]":
+        """The configuration of each meter, in their order."""
+        return tuple(self.of(meter.id) for meter in self.meters)
+
+    @property
+    def meter(self) -> MeterTable:
+        """The only meter.  Raises ConfigError if there are several."""
+        return self.of().meters[0]
+
+    @property
+    def key(self) -> KeyTable:
+        """The only meter's key.  Raises ConfigError if there are several meters."""
+        return self.of().only_key
 
     @property
     def domain(self) -> bytes:
@@ -154,18 +210,25 @@ class AgentConfig(_Table):
 
     @property
     def journal_path(self) -> Path:
-        """The journal of this meter."""
+        """The journal of the only meter."""
         return Path(self.state.directory) / f"{self.meter.id}.journal"
 
     @property
     def status_path(self) -> Path:
-        """What the running agent says of itself."""
+        """What the running agent says of the only meter."""
         return Path(self.state.runtime) / f"{self.meter.id}.json"
 
     @property
     def socket_path(self) -> Path:
         """Where the running agent is asked."""
         return Path(self.state.runtime) / "agent.sock"
+
+
+def _refuse_twins(what: str, values: Sequence[object]) -> None:
+    twins = [value for value, number in Counter(values).items() if number > 1]
+    if twins:
+        value = "" if what == "key" else f" {twins[0]}"
+        raise ValueError(f"two meters have the same {what}{value}; each needs its own")
 
 
 _WRITE_INSTEAD = {
@@ -198,10 +261,18 @@ def _checked(table: Mapping[str, Any], source: Path | str) -> AgentConfig:
     except ValidationError as error:
         mistakes = told(
             AgentConfig,
-            error.errors(),
+            [_as_written(each, table) for each in error.errors()],
             source=source,
             table=table,
             annotated="docs/agent.md has an annotated file",
             write_instead=_WRITE_INSTEAD,
         )
         raise ConfigError("\n".join(mistakes)) from None
+
+
+def _as_written(error: ErrorDetails, table: Mapping[str, Any]) -> ErrorDetails:
+    """Where the mistake stands in the file: one [meter] has no number there."""
+    where = error["loc"]
+    if where[:2] == ("meter", 0) and isinstance(table.get("meter"), Mapping):
+        error["loc"] = ("meter", *where[2:])
+    return error

@@ -5,35 +5,52 @@ start still delivers what it has signed, and reads again when it is back.  The m
 first reading and each time that the port was opened anew: behind another adapter may be another meter.
 """
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 from meteredge.bridge_watch import PROFILE as BRIDGE
 from meteredge.bridge_watch import BridgeNews, BridgeWatch
 from meteredge.bus import Bus
 from meteredge.clock import Clock
-from meteredge.config import AgentConfig
+from meteredge.config import AgentConfig, ConfigError
 from meteredge.port import RtuPort
 from meteredge.profiles import Profile, load
 from meteredge.reader import Reader, Reading
 from meteredge.transceiver import OnFrame
 
+T = TypeVar("T")
 USUAL_BAUD = 9_600
 USUAL_FRAMING = "8N1"
 
 
-def bus_of(config: AgentConfig, profile: Profile, clock: Clock, on_frame: OnFrame | None = None) -> Bus:
-    """The bus that [bus] names, its port not open yet; what [bus] leaves out comes from the profile."""
+def bus_of(config: AgentConfig, clock: Clock, on_frame: OnFrame | None = None) -> Bus:
+    """The bus that [bus] names, its port not open yet; what [bus] leaves out comes from the meters' profiles.
+
+    Raises ProfileError, and ConfigError where the profiles do not agree.
+    """
     table = config.bus
-    baud = table.baud or profile.default.baud or USUAL_BAUD
-    framing = table.framing or profile.default.format or USUAL_FRAMING
+    usual = [load(meter.profile).default for meter in config.meters]
+    baud = table.baud or _agreed("baud", [default.baud or USUAL_BAUD for default in usual])
+    framing = table.framing or _agreed("framing", [default.format or USUAL_FRAMING for default in usual])
     return Bus(RtuPort(table.port, baud, framing, clock, open_now=False), clock, on_frame)
 
 
-class MeterAtPort:
-    """Reads the meter of a configuration; `profile` is loaded (and checked) at once."""
+def _agreed(name: str, values: Sequence[T]) -> T:
+    if len(set(values)) > 1:
+        raise ConfigError(
+            f"the meters leave their factories with different {name} ({', '.join(map(str, dict.fromkeys(values)))}); "
+            f"set them all to one, and write it as `{name}` in [bus]"
+        )
+    return values[0]
 
-    def __init__(self, config: AgentConfig, clock: Clock, on_frame: OnFrame | None = None) -> None:
-        """Raises ProfileError."""
+
+class MeterAtPort:
+    """Reads the only meter of a configuration, on `bus` or one of its own; `profile` is loaded and checked at once."""
+
+    def __init__(self, config: AgentConfig, clock: Clock, bus: Bus | None = None) -> None:
+        """Raises ProfileError, ConfigError, RequestRefused."""
         self.profile: Profile = load(config.meter.profile)
-        self.bus = bus_of(config, self.profile, clock, on_frame)
+        self.bus = bus or bus_of(config, clock)
         self._reader = Reader(self.bus, config.meter.unit, self.profile, clock, config.meter.serial)
         self._bridge = BridgeWatch(self.bus, config.bridge.unit, load(BRIDGE)) if config.bridge else None
         self._identified_at: int | None = None
@@ -54,5 +71,5 @@ class MeterAtPort:
         return BridgeNews() if self._bridge is None else self._bridge.look(seconds)
 
     def close(self) -> None:
-        """Give the port back."""
+        """Give the port back, the bus's other meters' too."""
         self.bus.close()

@@ -1,4 +1,4 @@
-"""`agent once`: one pass over everything the agent does, with a report."""
+"""`agent once`: one pass over everything the agent does for each of its meters, with a report."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,14 @@ from typing import Any
 
 from meterchain.chain import Chain
 from meterchain.rpc import RpcChain
+from meteredge.agent import Agent
 from meteredge.bus_errors import BusError
 from meteredge.clock import SystemClock
 from meteredge.config import load
 from meteredge.journal import UnknownInstall
 from meteredge.reconcile import DeliveryStopped
-from meteredge.service import Station, describe
 from meteredge.slots import SlotStaysOpen
+from meteredge.station import Station
 
 OPEN, UNREACHED, REFUSED = 1, 3, 4
 
@@ -28,7 +29,7 @@ class OnceReport:
 
 
 def run_once(path: Path, connect: Callable[[str], Chain] = RpcChain) -> OnceReport:
-    """Ask the chain where the meter stands, read the meter, close the slot if one is due, deliver.
+    """For each meter ask the chain where it stands, read it, close the slot if one is due, deliver.
 
     Raises ConfigError, KeyFileError, JournalError, ProfileError; all else is in the report.
     """
@@ -38,11 +39,12 @@ def run_once(path: Path, connect: Callable[[str], Chain] = RpcChain) -> OnceRepo
         station = Station(config, chain, SystemClock())
         try:
             problems: list[tuple[int, str]] = []
-            _deliver(station, problems)
-            row = _read(station, problems)
-            if row:
-                _deliver(station, problems)
-            document = describe(station, station.agent.counts())
+            for post in station.posts:
+                _deliver(post.agent, problems)
+                if _read(post.agent, problems):
+                    _deliver(post.agent, problems)
+            meters = [post.describe(post.agent.counts()) for post in station.posts]
+            document = {**station.describe(meters), "running": None}
         finally:
             station.close()
     finally:
@@ -51,9 +53,9 @@ def run_once(path: Path, connect: Callable[[str], Chain] = RpcChain) -> OnceRepo
     return OnceReport(document, tuple(dict.fromkeys(text for _, text in problems)), exit_code)
 
 
-def _deliver(station: Station, problems: list[tuple[int, str]]) -> None:
+def _deliver(agent: Agent, problems: list[tuple[int, str]]) -> None:
     try:
-        report = station.agent.deliver()
+        report = agent.deliver()
     except DeliveryStopped as stop:
         problems.append((REFUSED, str(stop)))
         return
@@ -61,11 +63,11 @@ def _deliver(station: Station, problems: list[tuple[int, str]]) -> None:
         problems.append((UNREACHED, report.problem))
 
 
-def _read(station: Station, problems: list[tuple[int, str]]) -> bool:
+def _read(agent: Agent, problems: list[tuple[int, str]]) -> bool:
     """True if a slot was closed."""
     try:
-        station.agent.read()
-        return station.agent.close_due_slot() is not None
+        agent.read()
+        return agent.close_due_slot() is not None
     except BusError as error:
         problems.append((UNREACHED, str(error)))
     except SlotStaysOpen as error:

@@ -91,8 +91,9 @@ class AgentAnswers:
         self._take_back(client)
 
     def slot_is_due(self) -> None:
-        """Whoever has the port has had it: a slot waits."""
-        if self._bus.lent_s() > 0 and self._borrower is not None:
+        """Whoever has the port has had it: within a close window a slot waits."""
+        lent = self._bus.lent_s() > 0 and seconds_left_of_window(self._clock.utc()) > 0
+        if lent and self._borrower is not None:
             self._take_back(self._borrower)
 
     def _read(self, request: Read) -> tuple[int, ...]:

@@ -13,49 +13,68 @@ from meteredge.journal import Journal
 
 
 def read_status(path: Path) -> dict[str, Any]:
-    """One document: `running` and what the agent says (if it runs), and the journal's counts.
+    """One document: `running`, the bus and each meter as the agent says (if it runs), and each journal's counts.
 
     Raises ConfigError, JournalError (no journal yet is no error: its part is empty).
     """
     config = load(path)
+    process: dict[str, Any] = {"pid": None, "bus": {"port": config.bus.port}}
+    meters = []
+    for one in config.each():
+        said = _said_by_agent(one)
+        if said:
+            process = {"pid": said["pid"], "bus": said["bus"], "written_at": said["written_at"]}
+        meters.append({"meter_id": one.meter.id, **_of_the_meter(said), **_journal(one)})
     return {
-        "schema": 1,
-        "meter_id": config.meter.id,
-        "running": False,
-        **_said_by_agent(config),
-        **_journal(config),
+        "schema": 2,
+        "running": process["pid"] is not None,
+        **process,
         "timezone": config.site.timezone,
+        "meters": meters,
     }
 
 
 def rows_for_people(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The lines of the table, of `agent once` as of `agent status`."""
-    zone = ZoneInfo(document.get("timezone", "UTC"))
-    running = document.get("running")
-    yield "meter", document["meter_id"]
+    running, bus = document["running"], document["bus"]
     if running is not None:
         yield "agent", f"running (process {document['pid']})" if running else "not running"
-    if document.get("export_mwh") is not None:
-        yield "export", f"{document['export_mwh'] / 1e6:,.3f} kWh"
-        yield "import", f"{document['import_mwh'] / 1e6:,.3f} kWh"
-    if document.get("power_w") is not None:
-        yield "power", f"{document['power_w']:,.0f} W"
-    if document.get("last_slot"):
-        yield "last slot", f"{datetime.fromtimestamp(document['last_slot'], zone):%Y-%m-%d %H:%M} {zone.key}"
-    yield "records", ", ".join(f"{number} {state}" for state, number in document["records"].items() if number) or "none"
-    if document.get("codes"):
-        yield "the chain said", ", ".join(f"{code} ({number})" for code, number in document["codes"].items())
-    for name in ("slot_problem", "delivery_problem", "stopped"):
-        if document.get(name):
-            yield name.replace("_", " "), document[name]
+    yield "port", f"{bus['port']}, lent for {bus['lent_s']:.0f} s" if bus.get("lent_s") else str(bus["port"])
+    if bus.get("second_master"):
+        yield "second master", bus["second_master"]
+    zone = ZoneInfo(document["timezone"])
+    for meter in document["meters"]:
+        yield from _rows_of(meter, zone)
+
+
+def _rows_of(meter: dict[str, Any], zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+    yield "meter", meter["meter_id"]
+    if meter.get("export_mwh") is not None:
+        yield "export", f"{meter['export_mwh'] / 1e6:,.3f} kWh"
+        yield "import", f"{meter['import_mwh'] / 1e6:,.3f} kWh"
+    if meter.get("power_w") is not None:
+        yield "power", f"{meter['power_w']:,.0f} W"
+    if meter.get("last_slot"):
+        yield "last slot", f"{datetime.fromtimestamp(meter['last_slot'], zone):%Y-%m-%d %H:%M} {zone.key}"
+    yield "records", ", ".join(f"{number} {state}" for state, number in meter["records"].items() if number) or "none"
+    if meter.get("codes"):
+        yield "the chain said", ", ".join(f"{code} ({number})" for code, number in meter["codes"].items())
+    for name in ("read_problem", "slot_problem", "delivery_problem", "bridge", "stopped"):
+        if meter.get(name):
+            yield name.replace("_", " "), meter[name]
 
 
 def _said_by_agent(config: AgentConfig) -> dict[str, Any]:
+    """The status file of the only meter, if the agent that wrote it lives."""
     try:
         said = json.loads(config.status_path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return {**said, "running": True} if _is_alive(said["pid"]) else {}
+    return dict(said) if _is_alive(said["pid"]) else {}
+
+
+def _of_the_meter(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if name not in {"schema", "pid", "bus", "written_at"}}
 
 
 def _is_alive(pid: int) -> bool:

@@ -43,15 +43,15 @@ class StatusFile:
         with self._lock:
             self._counts = counts
 
-    def document(self) -> Mapping[str, Any]:
-        """What the file would say now."""
+    def counts(self) -> Counts:
+        """The journal's counts as they were counted last."""
         with self._lock:
-            return self._describe(self._counts)
+            return self._counts
 
     def write(self) -> None:
         """Replace the file.  Raises StatusFileError."""
-        document = self.document()
         with self._lock:
+            document = self._describe(self._counts)
             draft = self._path.with_suffix(".tmp")
             try:
                 draft.write_text(json.dumps(document), "utf-8")

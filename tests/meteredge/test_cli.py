@@ -1,5 +1,6 @@
 """`agent run | once | status`: the process, on a simulated bus, with good and bad surroundings."""
 
+import fcntl
 import json
 import os
 import signal
@@ -112,8 +113,8 @@ def test_once_reads_the_meter_and_tells_that_the_chain_is_out_of_reach(
 ) -> None:
     assert main(["agent", "once", "--json", "--config", str(cabinet.config)]) == 3
     out, err = capsys.readouterr()
-    document = json.loads(out)
-    assert (document["export_mwh"], document["import_mwh"]) == (BASELINE_EXPORT, BASELINE_IMPORT)
+    (meter,) = json.loads(out)["meters"]
+    assert (meter["export_mwh"], meter["import_mwh"]) == (BASELINE_EXPORT, BASELINE_IMPORT)
     assert "the chain cannot be reached" in err
     assert "Traceback" not in err
 
@@ -121,7 +122,7 @@ def test_once_reads_the_meter_and_tells_that_the_chain_is_out_of_reach(
 def test_once_with_a_chain_tells_that_all_is_well(enrolled: Cabinet, node: Node) -> None:
     report = run_once(enrolled.config, lambda _url: node.chain)
     assert report.exit_code in {0, 1}  # 1 in the two minutes of a slot's close: the baseline is a year old
-    assert report.document["export_mwh"] == BASELINE_EXPORT
+    assert report.document["meters"][0]["export_mwh"] == BASELINE_EXPORT
 
 
 def test_once_for_people_is_a_table(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,7 +205,7 @@ def test_status_before_the_agent_ever_ran_is_empty_and_no_error(
 ) -> None:
     assert main(["agent", "status", "--json", "--config", str(cabinet.config)]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert (document["running"], document["records"]) == (False, {})
+    assert (document["running"], document["meters"][0]["records"]) == (False, {})
 
 
 def test_status_tells_what_is_stuck_and_why(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
@@ -215,8 +216,8 @@ def test_status_tells_what_is_stuck_and_why(cabinet: Cabinet, capsys: pytest.Cap
         journal.mark(journal.append(closing(n), signer.sign_record), State.HELD, "Frozen")
     journal.close()
     assert main(["agent", "status", "--json", "--config", str(cabinet.config)]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert (document["records"]["held"], document["codes"], document["last_seq"]) == (2, {"Frozen": 2}, 2)
+    (meter,) = json.loads(capsys.readouterr().out)["meters"]
+    assert (meter["records"]["held"], meter["codes"], meter["last_seq"]) == (2, {"Frozen": 2}, 2)
     assert main(["agent", "status", "--config", str(cabinet.config)]) == 0
     told = capsys.readouterr().out
     assert "2 held" in told
@@ -289,7 +290,7 @@ def test_a_running_agent_is_small_reads_without_a_chain_and_leaves_at_sigterm(
         assert main(["agent", "status", "--json", "--config", str(cabinet.config)]) == 0
         document = json.loads(capsys.readouterr().out)
         assert (document["running"], document["pid"]) == (True, agent.pid)
-        assert document["export_mwh"] == BASELINE_EXPORT
+        assert document["meters"][0]["export_mwh"] == BASELINE_EXPORT
         _wait_for(lambda: "cannot be reached" in (json.loads(status_file.read_text())["delivery_problem"] or ""))
         with AgentSocket(load(cabinet.config).socket_path) as asked:
             assert asked.ask(Status())["pid"] == agent.pid
@@ -333,3 +334,89 @@ def test_an_agent_that_contradicts_the_chain_stops_by_itself_with_exit_code_4(en
     enrolled.domain = "ffffffffffffffff"
     connect: Callable[[str], Chain] = lambda _url: node.chain  # noqa: E731
     assert service.run(load(enrolled.config), threading.Event(), connect) == 4
+
+
+# --- several meters on one port
+
+
+@pytest.fixture
+def two(tmp_path: Path, buses: RunningBuses) -> Path:
+    """A configuration of two meters on one bus; the second one does not answer."""
+    cabinet = Cabinet(tmp_path, buses.ports[0])
+    for name, content in (
+        ("METER_001.key", KEY),
+        ("METER_002.key", KEY[::-1]),
+        ("relayer.json", str(list(bytes(Keypair()))).encode()),
+    ):
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o600)
+    text = cabinet.config.read_text()
+    before, rest = text.split("[meter]", 1)
+    rest = rest[rest.index("[bus]") : rest.index("[key]")] + rest[rest.index("[chain]") :]
+    meters = "".join(
+        f"""[[meter]]
+id = "METER_00{n}"
+profile = "sdm120"
+unit = {n}
+key = {{ file = "{tmp_path}/METER_00{n}.key" }}
+"""
+        for n in (1, 2)
+    )
+    cabinet.config.write_text(before + meters + rest)
+    return tmp_path / "agent.toml"
+
+
+def test_a_dead_meter_beside_a_living_one_starves_nobody_and_both_are_shown(
+    two: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    config, stop = load(two), threading.Event()
+    agent = threading.Thread(target=service.run, args=(config, stop))
+    agent.start()
+
+    def reads_of_the_living_and_trouble_of_the_dead() -> tuple[int, str]:
+        try:
+            with AgentSocket(config.socket_path) as asked:
+                living, dead = asked.ask(Status())["meters"]
+                replies = asked.ask(Counts())["replies"]
+        except AgentAbsent:
+            return 0, ""
+        return replies if living["export_mwh"] else 0, dead["read_problem"] or ""
+
+    try:
+        _wait_for(lambda: reads_of_the_living_and_trouble_of_the_dead()[0] >= 6)
+        assert "unit 2" in reads_of_the_living_and_trouble_of_the_dead()[1]
+        assert main(["agent", "status", "--json", "--config", str(two)]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert [meter["meter_id"] for meter in document["meters"]] == ["METER_001", "METER_002"]
+        assert document["meters"][0]["export_mwh"] == BASELINE_EXPORT
+        assert document["meters"][1]["export_mwh"] is None
+        assert document["bus"]["counts"]["no_reply"] >= 1
+        assert main(["agent", "status", "--config", str(two)]) == 0
+        assert "did not answer" in " ".join(capsys.readouterr().out.split())
+    finally:
+        stop.set()
+        agent.join(30)
+    told = [record.message for record in caplog.records if "did not answer" in record.message]
+    assert len(told) == 1, "one line an event"
+
+
+def test_each_of_several_meters_must_be_named_where_one_is_meant(two: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["agent", "record", "--config", str(two)]) == 2
+    assert "name one of them: --meter METER_001, METER_002" in capsys.readouterr().err
+    assert main(["agent", "record", "--meter", "METER_002", "--config", str(two)]) == 4
+    assert "METER_002.journal" in capsys.readouterr().err
+
+
+def test_a_second_agent_in_the_same_runtime_folder_is_busy(
+    cabinet: Cabinet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (cabinet.folder / "run").mkdir()
+    with (cabinet.folder / "run" / "agent.sock.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+        try:
+            assert main(["agent", "run", "--config", str(cabinet.config)]) == 75
+        finally:
+            signal.signal(signal.SIGTERM, handlers[0])
+            signal.signal(signal.SIGINT, handlers[1])
+    assert "another agent runs here; stop it first" in capsys.readouterr().err

@@ -90,8 +90,85 @@ def test_the_annotated_file_of_the_documentation_is_accepted_and_shows_every_key
     shown = {f"{table}.{key}" for table, keys in tomllib.loads(text).items() if table != "schema" for key in keys}
     known = {
         f"{table}.{key}"
-        for table, keys in config.model_dump(by_alias=True).items()
+        for table, keys in (config.model_dump(by_alias=True) | {"meter": config.meter.model_dump()}).items()
         if table != "schema"
         for key in keys
     }
-    assert known - shown == {"key.credential", "meter.direction"}
+    assert known - shown == {"key.credential", "meter.direction", "meter.key"}
+
+
+# --- several meters on one bus
+
+SEVERAL = GOOD.replace(
+    """[meter]
+id = "METER_001"
+profile = "sdm120"
+unit = 1
+""",
+    """[[meter]]
+id = "METER_001"
+profile = "sdm120"
+unit = 1
+key = { file = "/var/lib/meterbridge/METER_001.key" }
+
+[[meter]]
+id = "METER_002"
+profile = "sdm630"
+unit = 2
+key = { credential = "METER_002.key" }
+""",
+).replace('[key]\nfile = "/var/lib/meterbridge/meter.key"\n', "")
+
+
+def test_several_meters_have_a_key_a_journal_and_a_status_each(tmp_path: Path) -> None:
+    config = _load(tmp_path, SEVERAL)
+    one, two = config.each()
+    assert (one.meter.id, two.meter.id) == ("METER_001", "METER_002")
+    assert (one.key.file, two.key.credential) == ("/var/lib/meterbridge/METER_001.key", "METER_002.key")
+    assert one.journal_path != two.journal_path
+    assert one.status_path != two.status_path
+    assert one.socket_path == two.socket_path == config.socket_path
+    assert config.of("METER_002") == two
+
+
+def test_a_meter_alone_has_the_key_of_the_file_or_its_own(tmp_path: Path) -> None:
+    alone = _load(tmp_path, GOOD)
+    assert alone.key.file == "/var/lib/meterbridge/meter.key"
+    assert alone.each() == (alone.of(),)
+    own = _load(tmp_path, SEVERAL.split("[[meter]]")[0] + "[[meter]]" + SEVERAL.split("[[meter]]")[1] + _rest())
+    assert own.key.file == "/var/lib/meterbridge/METER_001.key"
+
+
+def _rest() -> str:
+    return SEVERAL[SEVERAL.index("[bus]") :]
+
+
+def test_which_of_several_meters_is_never_guessed(tmp_path: Path) -> None:
+    config = _load(tmp_path, SEVERAL)
+    with pytest.raises(ConfigError, match="several meters; name one of them: --meter METER_001, METER_002"):
+        config.meter  # noqa: B018
+    with pytest.raises(ConfigError, match="there is no meter METER_009; this configuration has METER_001, METER_002"):
+        config.of("METER_009")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("unit = 2", "unit = 1", "two meters have the same unit 1"),
+        ('"METER_002"', '"METER_001"', "two meters have the same id METER_001"),
+        ('{ credential = "METER_002.key" }', '{ file = "/var/lib/meterbridge/METER_001.key" }', "the same key"),
+        ('key = { credential = "METER_002.key" }', "", r"meter METER_002 has no key; write key = \{ file"),
+        ("[chain]", '[key]\nfile = "x"\n[chain]', r"\[key\] is for one meter alone"),
+        ("[chain]", "[bridge]\nunit = 2\n[chain]", "two meters have the same unit 2"),
+        ("unit = 2", "unit = 0", r"'meter\[METER_002\].unit' is 0"),
+        ("unit = 2", "unit = 2\nbaud = 9600", r"unknown key 'meter\[METER_002\].baud'"),
+    ],
+)
+def test_what_meters_on_one_bus_must_not_share_is_told(tmp_path: Path, old: str, new: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        _load(tmp_path, SEVERAL.replace(old, new))
+
+
+def test_one_meter_without_a_word_of_its_key_has_the_usual_one(tmp_path: Path) -> None:
+    text = GOOD.replace('[key]\nfile = "/var/lib/meterbridge/meter.key"\n', "")
+    assert _load(tmp_path, text).key.file == "/var/lib/meterbridge/meter.key"

@@ -178,6 +178,9 @@ def test_a_slot_that_is_due_unexpectedly_takes_the_port_back() -> None:
     desk = Desk()
     desk.ask(Release(120))
     desk.answers.slot_is_due()
+    assert desk.bus.lent_s() == 120, "a reading that is kept until the time is known can wait"
+    desk.clock.set_utc(NOON + 901.0)
+    desk.answers.slot_is_due()
     assert desk.ask(READ)
 
 

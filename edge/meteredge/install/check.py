@@ -15,8 +15,7 @@ def mistakes(path: Path) -> tuple[str, ...]:
         load(path)
     except ConfigError as error:
         found += str(error).splitlines()
-    name = _profile_named(path)
-    if name is not None:
+    for name in _profiles_named(path):
         try:
             profiles.load(name)
         except ProfileError as error:
@@ -24,11 +23,12 @@ def mistakes(path: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _profile_named(path: Path) -> str | None:
-    """The meter's profile as the file has it, also where the rest of the file is wrong."""
+def _profiles_named(path: Path) -> tuple[str, ...]:
+    """The meters' profiles as the file has them, also where the rest of the file is wrong."""
     try:
-        meter = tomllib.loads(path.read_text("utf-8")).get("meter")
+        found = tomllib.loads(path.read_text("utf-8")).get("meter")
     except (OSError, ValueError):
-        return None
-    name = meter.get("profile") if isinstance(meter, dict) else None
-    return name if isinstance(name, str) else None
+        return ()
+    meters = found if isinstance(found, list) else [found]
+    names = [meter.get("profile") for meter in meters if isinstance(meter, dict)]
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))

@@ -72,9 +72,13 @@ def _refuse_purge(host: Host, meter_id: str) -> None:
         raise InstallRefused(
             f"{error}\nwhose key and journal would be destroyed cannot be told from that; remove {STATE} by hand"
         ) from None
-    if meter_id != config.meter.id:
+    if meter_id != ",".join(meter.id for meter in config.meters):
         raise InstallRefused(f"{meter_id!r} is not the meter of this node; nothing was removed")
-    journal_path = host.at(config.journal_path)
+    for one in config.each():
+        _refuse_undelivered(host.at(one.journal_path))
+
+
+def _refuse_undelivered(journal_path: Path) -> None:
     if not journal_path.exists():
         return
     journal = Journal.open_read_only(journal_path)

@@ -34,6 +34,8 @@ def annotated_config() -> str:
         lines += _comment(_sentence(inspect.getdoc(table) or ""))
         lines.append(f"{'# ' if left_out else ''}[{info.alias or name}]")
         for key, field in table.model_fields.items():
+            if _table_of(field) is not None:  # of each of several meters: docs/agent.md
+                continue
             lines += _entry(key, field, said.get((table.__name__, key), ""), default, left_out=left_out)
         lines.append("")
     return "\n".join(lines)

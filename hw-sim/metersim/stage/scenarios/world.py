@@ -1,7 +1,7 @@
 """The stage of a scenario: one meter on a bus in memory, the real agent, the real programs, and virtual time.
 
-The agent's two loops (`meteredge.service`) are played one after the other by the same rules: when to look, when to try
-a close again, when to deliver again.  True time runs with the bus; the node's own clock may be set to something else.
+The agent's two loops (`closing`, `delivering`) are played one after the other by the same rules: when to look, when to
+try a close again, when to deliver again.  True time runs with the bus; the node's own clock may be set otherwise.
 """
 
 from collections import Counter
@@ -15,21 +15,18 @@ from meterchain.chain import TransactionFailed
 from meterchain.embedded import EmbeddedChain
 from meterchain.record import Record
 from meterchain.units import SLOT_S, UnixTime
-from meteredge import service
 from meteredge.agent import Agent
 from meteredge.bus import Bus
-from meteredge.bus_errors import BusError
 from meteredge.clock import VirtualClock
-from meteredge.journal import Row, State, UnknownInstall
-from meteredge.journal_schema import JournalError
+from meteredge.closing import Closer
+from meteredge.delivering import Deliverer
+from meteredge.journal import Row, State
 from meteredge.keys import create_key
 from meteredge.profiles import load
 from meteredge.reader import Reader
-from meteredge.reconcile import DeliveryStopped
-from meteredge.refusals import Verdict
 from meteredge.signer import Signer
-from meteredge.slots import SlotStaysOpen
 from meteredge.timesource import ToldTime
+from meteredge.turns import ready_at
 from metersim.bus.fault import Fault, Request
 from metersim.bus.line import Line
 from metersim.bus.memory_port import MemoryPort
@@ -215,9 +212,12 @@ class World:
         register(chain, elsewhere.site, elsewhere.authority, self.node, serial, self.baseline)
         self.chain.inner = chain
 
-    def tell(self, problem: str) -> None:
-        """Note what the technician is told."""
-        self.told[problem] = None
+    def warn(self, message: str, kind: object = None) -> None:  # noqa: ARG002
+        """Note what the technician is told (see `told.Teller`)."""
+        self.told[message.removeprefix(f"{METER_ID}: ")] = None
+
+    def forget(self) -> None:
+        """What was told once stays told."""
 
     def _reader(self) -> Reader:
         plan = self.node.part.plan
@@ -232,64 +232,40 @@ class World:
             if self.agent is None or self.stopped:
                 break
             if self._deliver_at_s <= self._close_at_s:
-                self._deliver(self.agent)
+                self._deliver()
             else:
-                self._look(self.agent)
+                self._look()
         self._pass_to(until_s)
 
     def _pass_to(self, at_s: float) -> None:
         self.clock.advance(max(0.0, at_s - self.now()))
 
     def _begin_loops(self) -> None:
-        self._close_failures = self._deliver_failures = 0
-        self._look_at_s = self.now()
         self._deliver_at_s = self.now()
         self._close_at_s = self.now() + FIRST_LOOK_S
+        if self.agent is not None:
+            self._closer = Closer(METER_ID, self.agent, self.config.poll_s, self, self._closed, lambda: None)
+            self._deliverer = Deliverer(METER_ID, self.agent, self, lambda: None)
 
-    def _look(self, agent: Agent) -> None:
-        """One turn of the service's closing loop."""
-        try:
-            begun_s = self.now()
-            row = self._close(agent)
-            if row is not None:
-                self.signed.append(Signed(row, begun_s, self.now()))
-                self._deliver_at_s = self.now()
-            elif self.now() >= self._look_at_s:
-                agent.read()
-            self._close_failures = 0
-        except DeliveryStopped:
-            return
-        except (BusError, SlotStaysOpen, JournalError) as error:
-            self._close_failures += 1
-            self.tell(str(error))
-        pause_s = service.next_pause_s(agent.seconds_to_close(), self._close_failures, self.config.poll_s)
-        self._look_at_s = self._close_at_s = self.now() + max(pause_s, 0.001)
+    def _look(self) -> None:
+        """One turn of the closing loop."""
+        self._closer.take_turn(self.clock)
+        monotonic = self.clock.monotonic()
+        pause_s = ready_at(monotonic, self._closer.seat(), 0.0) - monotonic
+        self._close_at_s = self.now() + max(pause_s, 0.001)
 
-    @staticmethod
-    def _close(agent: Agent) -> Row | None:
-        try:
-            return agent.close_due_slot()
-        except UnknownInstall:
-            return None
+    def _closed(self, row: Row) -> None:
+        begun_s = self.config.begin_s + (self._closer.tried_at or 0.0)
+        self.signed.append(Signed(row, begun_s, self.now()))
+        self._deliver_at_s = self.now()
 
-    def _deliver(self, agent: Agent) -> None:
-        """One turn of the service's delivering loop."""
-        try:
-            report = agent.deliver()
-        except DeliveryStopped as stopped:
-            self.tell(str(stopped))
+    def _deliver(self) -> None:
+        """One turn of the delivering loop."""
+        self._deliverer.step(self.clock)
+        self._deliver_at_s = self.config.begin_s + self._deliverer.next_at
+        if stopped := self._deliverer.stopped:
+            self.warn(str(stopped))
             self.stopped = stopped.code
-            return
-        self._deliver_failures = self._deliver_failures + 1 if report.verdict else 0
-        if report.problem:
-            self.tell(report.problem)
-        pause_s = service.IDLE_S
-        if report.verdict is Verdict.RETRY:
-            doubled = service.DELIVER_AGAIN_S * 2 ** min(self._deliver_failures - 1, 10)
-            pause_s = min(doubled, service.DELIVER_AGAIN_MOST_S)
-        elif report.verdict is None and agent.journal.undelivered():
-            pause_s = service.DELIVER_AGAIN_S
-        self._deliver_at_s = self.now() + pause_s
 
     # -- the end
 
