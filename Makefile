@@ -19,7 +19,7 @@ $(READY): pyproject.toml
 	    echo "python3-venv is missing: sudo apt-get install -y python3-venv" >&2; exit 2; }
 	@echo "setting up $(VENV) (once, about a minute)" >&2
 	@$(PYTHON) -m venv $(VENV) >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sim,dev]' >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sim,provision,dev]' >&2
 	@touch $@
 
 demo: $(READY)

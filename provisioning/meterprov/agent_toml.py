@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from meteredge import config as agent
+from meteredge.profiles import load as load_profile
 from meterprov.site_file import MeterTable, SiteFile
 
 STATE = PurePosixPath("/var/lib/meterbridge")
@@ -19,7 +20,7 @@ def agent_toml(site: SiteFile, meter: MeterTable) -> str:
             "id": meter.id,
             "profile": meter.profile,
             "unit": meter.unit,
-            "serial": meter.serial,
+            "serial": meter.serial if serial_on_wire(meter) else None,
             "direction": meter.direction,
         },
         "bus": {"port": meter.port, "baud": meter.baud, "framing": meter.framing},
@@ -40,6 +41,11 @@ def agent_toml(site: SiteFile, meter: MeterTable) -> str:
         text += f"\n[{name}]\n{''.join(lines)}" if lines else ""
     agent.parse(text, f"agent.toml of {meter.id}")
     return text
+
+
+def serial_on_wire(meter: MeterTable) -> bool:
+    """Does its model tell the serial number, or does a person read it off the plate?"""
+    return load_profile(meter.profile).identity_level == "register"
 
 
 def _written(value: str | int) -> str:

@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
-from meterprov import site_cli
+from meterprov import image_cli, site_cli
 from meterprov.first_boot import cli as first_boot_cli
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Making a node: site file, firmware of its bridge.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Making a node: site file, card, label, firmware of its bridge."
+)
 app.add_typer(site_cli.app, name="site")
 app.add_typer(first_boot_cli.app)
+app.command()(image_cli.image)
 
 
 @app.command()

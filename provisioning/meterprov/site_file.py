@@ -12,6 +12,7 @@ beside this file is the annotated example.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -159,6 +160,8 @@ class MeterDefaults(_Table):
     board: Annotated[BoardName | None, PUBLIC] = None
     driver_enable: Annotated[DriverEnable, PUBLIC] = "adapter"
     rtc: Annotated[Rtc, PUBLIC] = "none"
+    link: Annotated[Literal["cable", "wifi"] | None, PUBLIC] = None
+    """How the node reaches the network; None = by cable if its board has a socket."""
     owner: Annotated[str | None, PERSONAL] = None
     """The wallet that the meter's energy pays; None = told at enrolment."""
     direction: Annotated[Literal["normal", "reversed"], PUBLIC] = "normal"
@@ -235,6 +238,11 @@ class MeterTable(MeterDefaults):
         """The node's name on the network: METER_007 is meter-007."""
         return self.id.lower().replace("_", "-").strip("-")
 
+    @property
+    def by_wifi(self) -> bool:
+        """Does the node need the site's Wi-Fi?"""
+        return self.link == "wifi" or (self.link is None and not boards()[self.board].ethernet)
+
 
 class SiteFile(_Table):
     """The whole file."""
@@ -309,9 +317,9 @@ class SiteFile(_Table):
         fixed = [meter.id for meter in self.meters if meter.address is not None]
         if fixed and self.network.gateway is None:
             yield f"'network.gateway' is missing: {fixed[0]} has an address of its own"
-        for meter in self.meters:
-            if not boards()[meter.board].ethernet and self.network.wifi is None:
-                yield f"'network.wifi' is missing: {meter.id} is a {boards()[meter.board].name}, which has no cable"
+        by_wifi = [meter.id for meter in self.meters if meter.by_wifi]
+        if by_wifi and self.network.wifi is None:
+            yield f"'network.wifi' is missing: it is all that {', '.join(by_wifi)} could be reached by"
 
 
 def load_site(path: Path) -> SiteFile:
@@ -356,6 +364,7 @@ def _came_from_defaults(where: tuple[int | str, ...], table: Mapping[str, Any]) 
     return isinstance(given, dict) and where[2] in given and where[2] not in own
 
 
+@cache
 def _profile(name: str) -> Profile:
     try:
         return load_profile(name)
@@ -372,5 +381,7 @@ def _board_mistakes(meter: MeterTable) -> Iterator[str]:
         able = [path for path, each in board.uarts.items() if each.rts]
         with_rts = f"port = {' or '.join(able)}" if able else "another board or an adapter that switches by itself"
         yield f'driver_enable = "rts" needs {with_rts} on a {board.name}'
+    if meter.link == "cable" and not board.ethernet:
+        yield f'link = "cable": a {board.name} has no socket for one'
     if meter.rtc not in board.rtc:
         yield f"rtc = {meter.rtc!r}: a {board.name} has {', '.join(board.rtc)}"

@@ -1,0 +1,13 @@
+"""Names on the boot partition that more than one side knows: the image, the node's installation, the operator."""
+
+BOOT_ON_NODE = "/boot/firmware"
+FOLDER = "meterbridge"
+"""Everything of ours on the boot partition lies in it; a node's installation finds there what it needs."""
+INSTALL = f"{FOLDER}/install.sh"
+AGENT_TOML = f"{FOLDER}/agent.toml"
+OWNER = f"{FOLDER}/owner"
+LABEL = f"{FOLDER}/label"
+"""The serial number on the plate, where the wire does not tell it."""
+WHEELS = f"{FOLDER}/wheels"
+PROGRAMS = f"{FOLDER}/programs"
+INSTALL_ON_NODE = f"{BOOT_ON_NODE}/{INSTALL}"
