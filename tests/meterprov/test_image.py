@@ -328,3 +328,17 @@ def test_what_is_gathered_is_for_the_system_on_the_card(
     for codename in ("trixie", "bookworm"):
         rehearse(_order(tmp_path, site, codename), gather, Silent())
     assert [system.tag for system in asked] == ["cp313", "cp311"]
+
+
+def test_a_serial_number_that_the_wire_does_not_tell_travels_as_the_plates(
+    tmp_path: Path, site: SiteFile, wheels: tuple[Wheel, ...]
+) -> None:
+    order = _order(tmp_path, site)
+    silent = order.meter.model_copy(update={"profile": "ddsu666", "serial": "A123"})
+    made = _make(replace(order, meter=silent), wheels)
+    assert "meterbridge/label" in made.files
+    with fat_volume(order.output, read_layout(order.output).boot) as volume:
+        assert volume.read("/meterbridge/label") == b"A123\n"
+        assert "serial" not in tomllib.loads(volume.read("/meterbridge/agent.toml").decode())["meter"]
+    telling = order.meter.model_copy(update={"serial": "10000007"})
+    assert "meterbridge/label" not in _make(replace(order, meter=telling, replace=True), wheels).files
