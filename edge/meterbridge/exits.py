@@ -18,6 +18,7 @@ EXIT_CODES: Mapping[str, int] = {
     "meterchain.market.amounts.AmountError": USAGE,
     "meterchain.market.builders.MarketBusy": BUSY,
     "meterchain.market.kept.NotKept": UNREACHED,
+    "meterchain.market.raster.NoRaster": UNREACHED,
     "meterchain.programs.ArtifactError": UNREACHED,
     "meterchain.record.RecordError": USAGE,
     "meterchain.saved_account.NoSavedAccount": USAGE,

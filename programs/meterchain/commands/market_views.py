@@ -13,9 +13,11 @@ from meterchain.market import kept
 from meterchain.market import plot as pictures
 from meterchain.market.accounts import Book, BookState, HistoryEntry
 from meterchain.market.curve import Curve, curve_of, price_of
+from meterchain.market.raster import png_of
 from meterchain.market.reading import fetch_books, fetch_history, fetch_seats
 from meterchain.units import SLOT_S, UnixTime, slot_of
 
+PICTURES = (".svg", ".png")
 FLAGS = {1: "void", 2: "mismatch"}
 
 Epoch = Annotated[
@@ -90,7 +92,7 @@ def plot(
     epoch: Epoch = None,
     day: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="A day's prices and volumes, UTC.")] = None,
     saved: Annotated[Path | None, typer.Option(metavar="FILE", help="A book that `keeper run --keep` saved.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.svg", help="Where the picture goes.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where it goes: .svg or .png.")] = None,
     currency: Annotated[str, typer.Option(help="The word on the price axis.")] = "",
     market: AMarket = None,
     rpc: Rpc = LOCAL,
@@ -98,15 +100,15 @@ def plot(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Draw an epoch's clearing (supply, demand, price, volume), or a day of epochs, as SVG.
+    """Draw an epoch's clearing (supply, demand, price, volume), or a day of epochs, as SVG or PNG.
 
     Without --epoch: the book that collects now.  A settled book is empty: draw it from what the keeper saved.
-    For PNG: rsvg-convert FILE.svg -o FILE.png.
+    PNG needs the extra `png` (pip install 'meterbridge[png]').
     """
     if sum(choice is not None for choice in (epoch, day, saved)) > 1:
         raise typer.BadParameter("write one of --epoch, --day, --saved")
-    if out is not None and out.suffix != ".svg":
-        raise typer.BadParameter(f"{out}: pictures are SVG; make FILE.svg, then rsvg-convert FILE.svg -o FILE.png")
+    if out is not None and out.suffix not in PICTURES:
+        raise typer.BadParameter(f"{out}: pictures end in {' or '.join(PICTURES)}")
     if out is not None and not out.parent.is_dir():
         raise typer.BadParameter(f"{out.parent}: no such folder; make it first")
     if saved is not None:
@@ -116,7 +118,7 @@ def plot(
         with stall(context, rpc, programs, market) as here:
             picture, name = _day_of(here, day, currency) if day else _epoch_of(here, epoch, currency)
     path = out or Path(f"{name}.svg")
-    path.write_text(picture, "utf-8")
+    path.write_bytes(png_of(picture) if path.suffix == ".png" else picture.encode())
     present({"picture": str(path)}, [("picture", str(path))], as_json=as_json)
 
 

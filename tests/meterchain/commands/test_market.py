@@ -1,5 +1,6 @@
 """Trading at the keyboard: kWh and money in, exact; every command for machines too, and rehearsed without effect."""
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.meterchain.market.place import Place, key, open_place
 from meterchain.commands.keeper import app as keeper_app
 from meterchain.commands.market import app
 from meterchain.embedded import EmbeddedChain
+from meterchain.market.plot import HEIGHT, WIDTH
 from meterchain.programs import Programs
 from meterchain.site import Site
 from meterchain.units import Lamports
@@ -174,10 +176,20 @@ def test_a_keeper_whose_payer_is_poor_does_its_work_and_ends_with_one(
     assert [each["kind"] for each in ran.document["alarms"]] == ["payer_low"]
 
 
-def test_pictures_are_svg_alone(operator: Operator, place: Place, tmp_path: Path) -> None:
-    done = operator.run(app, "plot", "--out", tmp_path / "a.png")
-    assert done.code == 2
-    assert "rsvg-convert" in done.err
+def test_pictures_of_another_kind_are_wrong_use(operator: Operator, place: Place, tmp_path: Path) -> None:
+    wrong = operator.run(app, "plot", "--out", tmp_path / "a.gif")
+    assert (wrong.code, ".svg or .png" in wrong.err) == (2, True)
+
+
+@pytest.mark.ci
+def test_pictures_are_svg_or_png(operator: Operator, place: Place, anna: Keypair, trade: Trade, tmp_path: Path) -> None:
+    trade(anna, "order", "sell", "2", "3")
+    for words, name in (((), "epoch.png"), (("--day", "2026-01-01"), "day.png")):
+        done = operator.run(app, "plot", *words, "--out", tmp_path / name, "--json")
+        assert done.code == 0, done.err
+        picture = (tmp_path / name).read_bytes()
+        assert picture[:8] == b"\x89PNG\r\n\x1a\n"
+        assert struct.unpack(">II", picture[16:24]) == (2 * WIDTH, 2 * HEIGHT)
 
 
 def test_a_market_is_made_once_and_rehearsed_with_its_price(
