@@ -1,4 +1,4 @@
-"""RpcChain: a cluster behind JSON-RPC, by solana-py's async client on an event loop of its own thread.
+"""RpcChain: a cluster behind JSON-RPC (`meterchain.rpc_http` carries questions and answers).
 
 `send` returns when the cluster shows the transaction at `commitment`, and asks for what it did.  It tells three
 things apart that must never be mixed up: the transaction failed (TransactionFailed), it can no longer land
@@ -7,20 +7,15 @@ things apart that must never be mixed up: the transaction failed (TransactionFai
 Errors quote the host of the URL only, since paths and queries of RPC providers hold keys.
 """
 
-import asyncio
 import base64
 import ipaddress
 import struct
-import threading
-from collections.abc import Coroutine, Mapping, Sequence
-from time import monotonic
-from typing import Any, Literal, NoReturn, TypeVar
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from time import monotonic, sleep
+from typing import Literal, NoReturn
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
-from solana.exceptions import SolanaRpcException
-from solana.rpc.async_api import AsyncClient
-from solana.rpc.jsonrpc import JsonRpcRequest, SolanaJsonRpcError
 from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.hash import Hash
 from solders.instruction import Instruction
@@ -43,9 +38,8 @@ from meterchain.chain import (
 from meterchain.failures import explain
 from meterchain.idl import Idl
 from meterchain.rpc_answers import Json, account, has_reached, landed, looked_up, returned, to_base64
+from meterchain.rpc_http import JsonRpc, NoAnswer, NotJsonRpc, RpcFailure
 from meterchain.units import Lamports, UnixTime
-
-R = TypeVar("R")
 
 _CLOCK_SYSVAR = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 _CLOCK = struct.Struct("<QqQQq")
@@ -77,12 +71,9 @@ class RpcChain:
         if urlsplit(url).scheme not in ("http", "https") or not self._host:
             raise BadTransaction("the RPC's address must look like http://127.0.0.1:8899 or https://host/path")
         self._commitment = commitment
-        self._timeout_s, self._poll_s, self._confirm_s = timeout_s, poll_s, confirm_s
-        self._idls = programs.load().by_id if idls is None else idls
-        self._client = AsyncClient(url, timeout=timeout_s, max_transport_retries=0, http2=False)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="rpc", daemon=True)
-        self._thread.start()
+        self._poll_s, self._confirm_s = poll_s, confirm_s
+        self._told_idls = idls
+        self._rpc = JsonRpc(url, timeout_s)
 
     @property
     def name(self) -> str:
@@ -143,7 +134,7 @@ class RpcChain:
             "replaceRecentBlockhash": True,
             "commitment": self._commitment,
         }
-        found = self._call("simulateTransaction", to_base64(bytes(transaction)), options)["value"]
+        found = self._asked("simulateTransaction", to_base64(bytes(transaction)), options)["value"]
         logs, units = found.get("logs") or [], found.get("unitsConsumed") or 0
         if found["err"] is not None:
             raise explain(found["err"], logs, transactions.called_programs(transaction, keys), self._idls, units)
@@ -159,7 +150,7 @@ class RpcChain:
         found: list[AccountInfo | None] = []
         for start in range(0, len(addresses), _ACCOUNTS_AT_ONCE):
             asked = addresses[start : start + _ACCOUNTS_AT_ONCE]
-            values = self._call("getMultipleAccounts", [str(address) for address in asked], options)["value"]
+            values = self._asked("getMultipleAccounts", [str(address) for address in asked], options)["value"]
             if len(values) != len(asked):
                 self._nonsense("it answered for other accounts than were asked for")
             found += [account(address, value) for address, value in zip(asked, values, strict=True)]
@@ -169,20 +160,20 @@ class RpcChain:
         """See Chain.program_accounts."""
         filters = [{"memcmp": {"offset": 0, "bytes": base58.encode(discriminator)}}] if discriminator else []
         options = {"encoding": "base64", "commitment": self._commitment, "filters": filters}
-        entries = self._call("getProgramAccounts", str(program), options)
+        entries = self._asked("getProgramAccounts", str(program), options)
         infos = (account(Pubkey.from_string(entry["pubkey"]), entry["account"]) for entry in entries)
         return {info.address: info for info in infos if info and info.data.startswith(discriminator)}
 
     def signatures(self, address: Pubkey, *, before: str | None = None, most: int = 1_000) -> list[Landed]:
         """See RememberingChain.signatures."""
         options = {"limit": most, "commitment": self._commitment, **({"before": before} if before else {})}
-        found = self._call("getSignaturesForAddress", str(address), options)
+        found = self._asked("getSignaturesForAddress", str(address), options)
         return [Landed(each["signature"], each["slot"], each["err"] is not None) for each in found]
 
     def transaction(self, signature: str) -> Receipt | None:
         """See RememberingChain.transaction."""
         options = {"encoding": "base64", "commitment": self._commitment, "maxSupportedTransactionVersion": 0}
-        found = self._call("getTransaction", signature, options)
+        found = self._asked("getTransaction", signature, options)
         if found is None or found.get("meta") is None:
             return None
         message = VersionedTransaction.from_bytes(base64.b64decode(found["transaction"][0])).message
@@ -198,114 +189,120 @@ class RpcChain:
 
     def wait_past(self, slot: int) -> None:
         """See Chain.wait_past.  Raises ChainUnreachable if the cluster makes no blocks."""
-        self._wait(self._wait_past(slot))
+        until = monotonic() + self._confirm_s
+        while self._asked("getSlot", {"commitment": self._commitment}) <= slot:
+            if monotonic() > until:
+                raise ChainUnreachable(
+                    f"{self._host} made no block for {self._confirm_s:.0f} s: is the cluster running?"
+                )
+            sleep(self._poll_s)
 
     def genesis_hash(self) -> bytes:
         """See Chain.genesis_hash."""
-        return bytes(Hash.from_string(self._call("getGenesisHash")))
+        return bytes(Hash.from_string(self._asked("getGenesisHash")))
 
     def rent_exempt(self, size: int) -> Lamports:
         """See Chain.rent_exempt."""
-        return Lamports(self._call("getMinimumBalanceForRentExemption", size))
+        return Lamports(self._asked("getMinimumBalanceForRentExemption", size))
 
     def airdrop(self, address: Pubkey, lamports: Lamports) -> None:
         """See Chain.airdrop."""
-        self._wait(self._airdrop(address, lamports))
+        try:
+            signature = self._ask("requestAirdrop", str(address), lamports, {"commitment": self._commitment})
+        except RpcFailure as error:
+            raise BadTransaction(
+                f"{self._host} gives no airdrop ({error.message[:120]}): fund {address} from another wallet"
+            ) from error
+        until = monotonic() + self._confirm_s
+        while not ((status := self._status(signature)) and has_reached(status, self._commitment)):
+            if monotonic() > until:
+                raise ChainUnreachable(f"{self._host} did not confirm the airdrop to {address}")
+            sleep(self._poll_s)
 
     def close(self) -> None:
-        """Close the connections and end the thread; calling it twice does no harm."""
-        if self._loop.is_closed():
-            return
-        self._wait(self._client.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        """Close the connections; calling it twice does no harm."""
+        self._rpc.close()
+
+    @cached_property
+    def _idls(self) -> Mapping[Pubkey, Idl]:
+        """Loaded when there is an error to name: most chains never need them."""
+        return programs.load().by_id if self._told_idls is None else self._told_idls
 
     def _latest(self) -> Json:
-        return self._call("getLatestBlockhash", {"commitment": self._commitment})["value"]
+        return self._asked("getLatestBlockhash", {"commitment": self._commitment})["value"]
 
     def _land(
         self, transaction: VersionedTransaction, lookup_tables: Sequence[AddressLookupTableAccount], last_height: int
     ) -> Receipt:
         keys = transactions.account_keys(transaction, lookup_tables)
-        return self._wait(self._submit(transaction, keys, last_height))
+        return self._submit(transaction, keys, last_height)
 
-    def _call(self, method: str, *parameters: Json) -> Json:
-        return self._wait(self._asked(method, *parameters))
-
-    def _wait(self, work: Coroutine[Any, Any, R]) -> R:
-        if self._loop.is_closed():
-            work.close()
+    def _ask(self, method: str, *parameters: Json) -> Json:
+        if self._rpc.closed:
             raise ChainUnreachable(f"the connection to {self._host} was closed; make a new RpcChain")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    async def _ask(self, method: str, *parameters: Json) -> Json:
         try:
-            return await self._client.send_rpc_request(JsonRpcRequest(method=method, params=list(parameters)), Any)
-        except SolanaRpcException as error:
-            cause = error.__cause__
+            return self._rpc.ask(method, list(parameters))
+        except NoAnswer as error:
             raise ChainUnreachable(
-                f"no answer from {self._host} to {method} ({type(cause).__name__}): check the network and the address"
+                f"no answer from {self._host} to {method} ({error}): check the network and the address"
             ) from error
-        except ValidationError as error:
+        except NotJsonRpc as error:
             raise ChainUnreachable(f"{self._host} does not speak Solana's JSON-RPC: check the RPC's address") from error
 
-    async def _submit(self, transaction: VersionedTransaction, keys: Sequence[Pubkey], last_height: int) -> Receipt:
+    def _submit(self, transaction: VersionedTransaction, keys: Sequence[Pubkey], last_height: int) -> Receipt:
         signature = str(transaction.signatures[0])
         wire = to_base64(bytes(transaction))
         options = {"encoding": "base64", "preflightCommitment": self._commitment, "maxRetries": 0}
         try:
-            await self._ask("sendTransaction", wire, options)
-        except SolanaJsonRpcError as error:
+            self._ask("sendTransaction", wire, options)
+        except RpcFailure as error:
             raise self._refusal(error, transaction, keys) from error
         until = monotonic() + self._confirm_s
         while True:
-            status = await self._status(signature)
+            status = self._status(signature)
             if status is not None and has_reached(status, self._commitment):
-                return await self._receipt(signature, transaction, keys, until)
-            if status is None and await self._height() > last_height:
-                if await self._status(signature) is None:  # it may have landed in the last block
+                return self._receipt(signature, transaction, keys, until)
+            if status is None and self._height() > last_height:
+                if self._status(signature) is None:  # it may have landed in the last block
                     raise BlockhashExpired("the transaction did not land in time: build it anew and send it")
                 continue
             if monotonic() > until:
                 raise ChainUnreachable(
                     f"{self._host} did not confirm {signature} in {self._confirm_s:.0f} s: look at the accounts"
                 )
-            await asyncio.sleep(self._poll_s)
+            sleep(self._poll_s)
             if status is None:  # leaders drop transactions; the bytes are the same, so it cannot count twice
-                await self._resend(wire)
+                self._resend(wire)
 
-    async def _resend(self, wire: str) -> None:
+    def _resend(self, wire: str) -> None:
         try:
-            await self._ask("sendTransaction", wire, {"encoding": "base64", "skipPreflight": True, "maxRetries": 0})
-        except (SolanaJsonRpcError, ChainUnreachable):
+            self._ask("sendTransaction", wire, {"encoding": "base64", "skipPreflight": True, "maxRetries": 0})
+        except (RpcFailure, ChainUnreachable):
             return  # the status will tell
 
-    async def _status(self, signature: str) -> Json:
-        found = await self._asked("getSignatureStatuses", [signature], {"searchTransactionHistory": True})
+    def _status(self, signature: str) -> Json:
+        found = self._asked("getSignatureStatuses", [signature], {"searchTransactionHistory": True})
         return found["value"][0]
 
-    async def _height(self) -> int:
+    def _height(self) -> int:
         """The confirmed block height: a node that lags gives less, so that nothing is called expired too early."""
-        return int(await self._asked("getBlockHeight", {"commitment": self._commitment}))
+        return int(self._asked("getBlockHeight", {"commitment": self._commitment}))
 
-    async def _receipt(
+    def _receipt(
         self, signature: str, transaction: VersionedTransaction, keys: Sequence[Pubkey], until: float
     ) -> Receipt:
         options = {"encoding": "base64", "commitment": self._commitment, "maxSupportedTransactionVersion": 0}
-        while (found := await self._asked("getTransaction", signature, options)) is None:
+        while (found := self._asked("getTransaction", signature, options)) is None:
             if monotonic() > until:
                 raise ChainUnreachable(f"{self._host} confirmed {signature} but does not show it: look at the accounts")
-            await asyncio.sleep(self._poll_s)
+            sleep(self._poll_s)
         meta = found["meta"]
         logs, units = meta.get("logMessages") or [], meta.get("computeUnitsConsumed") or 0
         if meta["err"] is not None:
             raise explain(meta["err"], logs, transactions.called_programs(transaction, keys), self._idls, units)
         return landed(signature, meta, keys)
 
-    def _refusal(
-        self, error: SolanaJsonRpcError, transaction: VersionedTransaction, keys: Sequence[Pubkey]
-    ) -> ChainError:
+    def _refusal(self, error: RpcFailure, transaction: VersionedTransaction, keys: Sequence[Pubkey]) -> ChainError:
         data = error.data if isinstance(error.data, Mapping) else {}
         if _ALREADY in error.message:  # Surfnet says it in words only
             return explain("AlreadyProcessed", (), (), self._idls)
@@ -318,36 +315,14 @@ class RpcChain:
             return BadTransaction(f"{self._host} refuses the transaction: {error.message}")
         return self._unable(error)
 
-    async def _asked(self, method: str, *parameters: Json) -> Json:
+    def _asked(self, method: str, *parameters: Json) -> Json:
         """As `_ask`, an RPC error being the RPC's trouble, not ours."""
         try:
-            return await self._ask(method, *parameters)
-        except SolanaJsonRpcError as error:
+            return self._ask(method, *parameters)
+        except RpcFailure as error:
             raise self._unable(error) from error
 
-    async def _wait_past(self, slot: int) -> None:
-        until = monotonic() + self._confirm_s
-        while await self._asked("getSlot", {"commitment": self._commitment}) <= slot:
-            if monotonic() > until:
-                raise ChainUnreachable(
-                    f"{self._host} made no block for {self._confirm_s:.0f} s: is the cluster running?"
-                )
-            await asyncio.sleep(self._poll_s)
-
-    async def _airdrop(self, address: Pubkey, lamports: int) -> None:
-        try:
-            signature = await self._ask("requestAirdrop", str(address), lamports, {"commitment": self._commitment})
-        except SolanaJsonRpcError as error:
-            raise BadTransaction(
-                f"{self._host} gives no airdrop ({error.message[:120]}): fund {address} from another wallet"
-            ) from error
-        until = monotonic() + self._confirm_s
-        while not ((status := await self._status(signature)) and has_reached(status, self._commitment)):
-            if monotonic() > until:
-                raise ChainUnreachable(f"{self._host} did not confirm the airdrop to {address}")
-            await asyncio.sleep(self._poll_s)
-
-    def _unable(self, error: SolanaJsonRpcError) -> ChainUnreachable:
+    def _unable(self, error: RpcFailure) -> ChainUnreachable:
         return ChainUnreachable(f"{self._host} answers: {error.message} ({error.code}); try again or use another RPC")
 
     def _nonsense(self, what: str) -> NoReturn:

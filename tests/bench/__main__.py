@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from tests.bench import bridge, bus, commands, compute, journal, market, reader, readme
+from tests.bench import agent, bridge, bus, commands, compute, journal, market, reader, readme
 
 Numbers = Mapping[str, float]
 
@@ -39,7 +39,10 @@ SECTIONS: Mapping[str, tuple[str, Callable[[], Numbers]]] = {
         "reading 20 registers at 9,600 baud: ours, plain minimalmodbus, pymodbus in turns",
         reader.quietest,
     ),
-    "agent": ("an agent left alone: what a slot costs its card", journal.measure),
+    "agent": (
+        "an agent left alone: its memory after ten slots over HTTPS, its start, what a slot costs its card",
+        lambda: {**agent.measure(), **journal.measure()},
+    ),
     "bridge": ("the bridge: a read of 20 registers at 9,600 baud, beside one without it", bridge.quietest),
     "cli": ("starting the command", commands.measure_help),
     "demo": ("make demo, 15 meters, 4 slots", commands.measure_demo),

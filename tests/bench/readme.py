@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.bench import bridge, journal, market, reader
+from tests.bench import agent, bridge, journal, market, reader
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -23,6 +23,7 @@ LIMITS: Mapping[str, float] = {
     **market.LIMITS,
     **bridge.LIMITS,
     **reader.LIMITS,
+    **agent.LIMITS,
     **journal.LIMITS,
 }
 FLOORS: Mapping[str, float] = {**reader.FLOORS}
@@ -35,6 +36,7 @@ WORDS = {
     **market.WORDS,
     **bridge.WORDS,
     **reader.WORDS,
+    **agent.WORDS,
     **journal.WORDS,
     "bus.error_percent": "simulated bus at 9600 and 19200 baud: median transaction off theory, %",
     "bus.core_share_15": "15 simulated buses, a read each per second, share of a core",
