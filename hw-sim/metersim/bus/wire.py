@@ -70,6 +70,7 @@ class Wire:
         self._now_s = float("-inf")
         self._master_from_s = self._master_until_s = float("-inf")
         self._faults: tuple[Fault, ...] = ()
+        self._plugged = True
         self.faults = tuple(faults)
 
     @property
@@ -80,6 +81,7 @@ class Wire:
     @faults.setter
     def faults(self, faults: tuple[Fault, ...]) -> None:
         self._faults = tuple(faults)
+        self._plugged = not any(fault.unplugs for fault in faults)
         self.line = next((fault.line for fault in faults if fault.line), self._planned_line)
         brought = [plan.build() for fault in faults for plan in fault.brings]
         self._stations = (*self._planned_stations, *brought)
@@ -93,7 +95,7 @@ class Wire:
     @property
     def plugged(self) -> bool:
         """Whether the master's adapter is in its socket."""
-        return not any(fault.unplugs for fault in self._faults)
+        return self._plugged
 
     def transmit(self, at_s: float, data: bytes) -> None:
         """The master's transmitter gets `data` at `at_s`; it starts at once, or after what it is still sending."""
@@ -119,7 +121,14 @@ class Wire:
         With `grain_s` characters may be waited for together, up to so many seconds, as adapters do; the last one of a
         sender is never waited past.
         """
-        times = [_together(queue, grain_s) for queue in (self._echoes, *self._sending.values()) if queue]
+        # The master's own characters reach nobody who waits: only their end matters.
+        times = [
+            queue[-1].end_s if source == MASTER else _together(queue, grain_s)
+            for source, queue in self._sending.items()
+            if queue
+        ]
+        if self._echoes:
+            times.append(_together(self._echoes, grain_s))
         if self._frame_ends_before(self._next_source()):
             times.append(self._quiet_since + self.line.t35_s)
         return min(times, default=None)
