@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import NoReturn
 
 from meterchain.units import Mwh
-from meteredge.bus import Bus, timing_of
+from meteredge.block_bus import BlockBus
+from meteredge.bus import timing_of
 from meteredge.bus_errors import BusError, DeviceException, RequestRefused
 from meteredge.clock import Clock
 from meteredge.plan import Block, plan_identity, plan_reading
@@ -83,7 +84,7 @@ class Reading:
 class Reader:
     """Reads one meter.  `serial` is the number that must answer; where None, the first one that does is kept."""
 
-    def __init__(self, bus: Bus, unit: int, profile: Profile, clock: Clock, serial: str | None = None) -> None:
+    def __init__(self, bus: BlockBus, unit: int, profile: Profile, clock: Clock, serial: str | None = None) -> None:
         """Raises ProfileError if the profile allows no plan, RequestRefused if the model has no such unit id."""
         if unit > HIGHEST_OWN_UNIT and unit != profile.general_address:
             raise RequestRefused(f"unit {unit} is no address of a {profile.model}", "unit ids go from 1 to 247")

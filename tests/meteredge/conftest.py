@@ -1,5 +1,7 @@
 """Fixtures for the node: key, journal, chain, site; `node` has all of them."""
 
+import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 from nacl.signing import SigningKey
 from solders.keypair import Keypair
+from tests.meteredge.cabinet import KEY, Cabinet
 from tests.meteredge.node import (
     BASELINE_EXPORT,
     BASELINE_IMPORT,
@@ -26,10 +29,16 @@ from meterchain.embedded import START
 from meterchain.instructions import MeterAssignment
 from meterchain.programs import Programs
 from meterchain.site import Site, SiteSettings, assign_meter, initialise, register_user
-from meterchain.units import InstallId
+from meterchain.units import InstallId, UnixTime
 from meteredge.clock import VirtualClock
 from meteredge.journal import Identity, Journal
 from meteredge.signer import Signer
+from metersim.bus import running
+from metersim.bus.line import Line
+from metersim.bus.loop import SegmentPlan
+from metersim.bus.running import RunningBuses
+from metersim.meters.installation import Installation
+from metersim.meters.meter import MeterPlan
 
 
 @pytest.fixture
@@ -103,3 +112,33 @@ def node(
     node.agent = agent_of(node, journal)
     yield node
     node.journal.close()
+
+
+@pytest.fixture
+def buses(tmp_path: Path) -> Iterator[RunningBuses]:
+    line = Line(9_600, "8N1")
+    plan = MeterPlan(
+        "sdm120", Installation(seed=1), line, since_utc=START, import_mwh=BASELINE_IMPORT, export_mwh=BASELINE_EXPORT,
+        turnaround_s=0.01,
+    )  # fmt: skip
+    with running.in_thread([SegmentPlan(line, (plan,))]) as buses:
+        buses.set_time(START)
+        yield buses
+
+
+@pytest.fixture
+def cabinet(tmp_path: Path, buses: RunningBuses) -> Cabinet:
+    for name, content in (("meter.key", KEY), ("relayer.json", str(list(bytes(Keypair()))).encode())):
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o600)
+    return Cabinet(tmp_path, buses.ports[0])
+
+
+@pytest.fixture
+def enrolled(cabinet: Cabinet, node: Node) -> Cabinet:
+    """The same, with the meter assigned on an embedded chain whose time is now."""
+    node.chain.set_unix_time(UnixTime(int(time.time())))
+    relayer = cabinet.folder / "relayer.json"
+    relayer.write_text(json.dumps(list(bytes(node.relayer))))
+    cabinet.domain = node.site.domain.hex()
+    return cabinet

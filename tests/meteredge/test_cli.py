@@ -8,19 +8,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from nacl.signing import SigningKey
-from solders.keypair import Keypair
+from tests.meteredge.cabinet import KEY, Cabinet
 from tests.meteredge.node import BASELINE_EXPORT, BASELINE_IMPORT, Node, closing, install_at
 
 from meterbridge.__main__ import main
 from meterchain.chain import Chain
-from meterchain.embedded import START
-from meterchain.units import UnixTime
 from meteredge import service
 from meteredge.config import load
 from meteredge.journal import Identity, Journal, State
@@ -28,84 +24,7 @@ from meteredge.once import run_once
 from meteredge.signer import Signer
 from meteredge.socket_client import AgentAbsent, AgentSocket
 from meteredge.socket_protocol import Counts, Frames, Status
-from metersim.bus import running
-from metersim.bus.line import Line
-from metersim.bus.loop import SegmentPlan
 from metersim.bus.running import RunningBuses
-from metersim.meters.installation import Installation
-from metersim.meters.meter import MeterPlan
-
-NOBODY_LISTENS = "http://127.0.0.1:1"
-KEY = b"meter key of the tests, 32 bytes"
-
-
-@pytest.fixture
-def buses(tmp_path: Path) -> Iterator[RunningBuses]:
-    line = Line(9_600, "8N1")
-    plan = MeterPlan(
-        "sdm120", Installation(seed=1), line, since_utc=START, import_mwh=BASELINE_IMPORT, export_mwh=BASELINE_EXPORT,
-        turnaround_s=0.01,
-    )  # fmt: skip
-    with running.in_thread([SegmentPlan(line, (plan,))]) as buses:
-        buses.set_time(START)
-        yield buses
-
-
-@dataclass
-class Cabinet:
-    """A configuration with everything that it names."""
-
-    folder: Path
-    port: str
-    rpc: str = NOBODY_LISTENS
-    domain: str = "0011223344556677"
-    more: str = ""
-
-    @property
-    def config(self) -> Path:
-        path = self.folder / "agent.toml"
-        path.write_text(f"""
-schema = 1
-[site]
-name = "tests"
-domain = "{self.domain}"
-[meter]
-id = "METER_001"
-profile = "sdm120"
-unit = 1
-[bus]
-port = "{self.port}"
-baud = 9600
-framing = "8N1"
-poll_s = 1
-[key]
-file = "{self.folder}/meter.key"
-[chain]
-rpc = "{self.rpc}"
-relayer = "{self.folder}/relayer.json"
-[state]
-directory = "{self.folder}"
-runtime = "{self.folder}/run"
-{self.more}""")
-        return path
-
-
-@pytest.fixture
-def cabinet(tmp_path: Path, buses: RunningBuses) -> Cabinet:
-    for name, content in (("meter.key", KEY), ("relayer.json", str(list(bytes(Keypair()))).encode())):
-        (tmp_path / name).write_bytes(content)
-        (tmp_path / name).chmod(0o600)
-    return Cabinet(tmp_path, buses.ports[0])
-
-
-@pytest.fixture
-def enrolled(cabinet: Cabinet, node: Node) -> Cabinet:
-    """The same, with the meter assigned on an embedded chain whose time is now."""
-    node.chain.set_unix_time(UnixTime(int(time.time())))
-    relayer = cabinet.folder / "relayer.json"
-    relayer.write_text(json.dumps(list(bytes(node.relayer))))
-    cabinet.domain = node.site.domain.hex()
-    return cabinet
 
 
 def test_once_reads_the_meter_and_tells_that_the_chain_is_out_of_reach(

@@ -1,0 +1,126 @@
+"""What the wire is like: from asking it ourselves, or from what the agent has counted and overheard."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from meteredge.clock import Clock
+from meteredge.doctor.facts import WireFacts
+from meteredge.frame_log import Frame
+from meteredge.plan import Block
+from meteredge.probe import Outcome, Probe, ProbePort, ask, listen, questions_in
+from meteredge.profiles import Profile
+from meteredge.scan.plan import Setting
+from meteredge.scan.search import OpenPort
+
+QUESTIONS = 5
+LISTEN_S = 3.0
+MOST_SETTINGS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the meter is asked: a block that its profile says is there."""
+
+    unit: int
+    fc: int
+    address: int
+    words: int
+    response_s: float
+    gap_s: float
+
+
+def asked_of(unit: int, block: Block, profile: Profile) -> Asked:
+    """The first block of a reading."""
+    response_s = profile.response_ms.max / 1000
+    return Asked(unit, block.fc, block.address, block.words, response_s, max(0.1, profile.min_gap_ms / 1000))
+
+
+def examine_wire(
+    port: ProbePort, setting: Setting, asked: Asked, clock: Clock, listen_s: float = LISTEN_S
+) -> WireFacts:
+    """Listen, then ask some times.  Raises BusError."""
+    heard = listen(port, clock, listen_s)
+    probes = [_ask(port, asked, clock) for _ in range(QUESTIONS)]
+    return _counted(probes, heard, setting)
+
+
+def try_settings(
+    facts: WireFacts, tried: Iterable[Setting], open_port: OpenPort, asked: Asked, clock: Clock
+) -> WireFacts:
+    """Where nothing answers: the same question at other settings, once each.  Raises BusError."""
+    found, names, framing = [], [], [facts.framing_errors]
+    for setting in tried:
+        port = open_port(setting)
+        try:
+            probe = _ask(port, asked, clock)
+        finally:
+            port.close()
+        names.append(str(setting))
+        framing.append(probe.framing_errors)
+        if probe.outcome in (Outcome.ANSWERED, Outcome.EXCEPTION, Outcome.DOUBLED):
+            found.append(str(setting))
+    return replace(
+        facts,
+        tried=tuple(names),
+        answers_at=tuple(found),
+        framing_errors=None if framing[0] is None else sum(number or 0 for number in framing),
+        framing_errors_everywhere=not found and len(framing) > 1 and all(framing),
+    )
+
+
+def other_settings(profile: Profile, now: Setting) -> tuple[Setting, ...]:
+    """Settings that this model can have, its factory's first."""
+    default = profile.default
+    formats = dict.fromkeys([default.format or "8N1", *profile.formats, "8N1", "8E1"])
+    bauds = dict.fromkeys([default.baud or 9_600, 9_600, *profile.baud, 19_200, 2_400])
+    all_of_them = [Setting(baud, framing) for framing in formats for baud in bauds]
+    return tuple(setting for setting in dict.fromkeys(all_of_them) if setting != now)[:MOST_SETTINGS]
+
+
+def wire_of_agent(counts: Mapping[str, int], frames: Iterable[Frame], settings: str) -> WireFacts:
+    """What the agent has counted since it started, and overheard in the last minutes."""
+    strangers = [question for frame in frames if frame.dir == "unasked" for question in questions_in(frame.data)]
+    return WireFacts(
+        asked=counts.get("requests", 0),
+        answered=counts.get("replies", 0),
+        silent=counts.get("no_reply", 0),
+        damaged=counts.get("corrupt_reply", 0),
+        wrong=counts.get("wrong_reply", 0),
+        exceptions=counts.get("device_exception", 0),
+        unasked_bytes=counts.get("unasked_bytes", 0),
+        echoes=counts.get("echoes", 0),
+        leading_zeros=counts.get("leading_zeros", 0),
+        strangers=tuple(question.hex(" ") for question in strangers),
+        settings=settings,
+    )
+
+
+def _ask(port: ProbePort, asked: Asked, clock: Clock) -> Probe:
+    return ask(
+        port, clock, asked.unit, fc=asked.fc, address=asked.address, words=asked.words, response_s=asked.response_s,
+        gap_s=asked.gap_s,
+    )  # fmt: skip
+
+
+def _counted(probes: list[Probe], heard: bytes, setting: Setting) -> WireFacts:
+    def number(*outcomes: Outcome) -> int:
+        return sum(probe.outcome in outcomes for probe in probes)
+
+    unasked = heard + b"".join(probe.unasked for probe in probes)
+    errors = [probe.framing_errors for probe in probes if probe.framing_errors is not None]
+    all_damaged = number(Outcome.DAMAGED) == len(probes) and all(probe.looks_like_two for probe in probes)
+    return WireFacts(
+        asked=len(probes),
+        answered=number(Outcome.ANSWERED),
+        silent=number(Outcome.SILENT),
+        damaged=number(Outcome.DAMAGED),
+        wrong=number(Outcome.OTHER),
+        exceptions=number(Outcome.EXCEPTION),
+        unasked_bytes=len(unasked),
+        echoes=sum(probe.echo for probe in probes),
+        leading_zeros=sum(probe.leading_zeros > 0 and probe.outcome is not Outcome.SILENT for probe in probes),
+        strangers=tuple(question.hex(" ") for question in questions_in(unasked)),
+        doubled=len(probes) if all_damaged else number(Outcome.DOUBLED),
+        framing_errors=sum(errors) if errors else None,
+        settings=str(setting),
+    )
