@@ -83,11 +83,9 @@ class Probe:
 
     @property
     def looks_like_two(self) -> bool:
-        """A damaged answer that begins as a right one does and is at least as long: two devices may speak at once."""
-        expected = bytes((self.unit, self.fc, 2 * self.words))
-        return self.outcome is Outcome.DAMAGED and (
-            len(self.raw) >= 5 + 2 * self.words or self.raw[:3] == expected or self.raw[:2] == expected[:2]
-        )
+        """A damaged answer with a right beginning, or longer than one: what two devices at once look like."""
+        right = bytes((self.unit, self.fc, 2 * self.words))
+        return self.outcome is Outcome.DAMAGED and (len(self.raw) > 5 + 2 * self.words or self.raw[:3] == right)
 
 
 def request(unit: int, fc: int, address: int, words: int) -> bytes:

@@ -46,7 +46,7 @@ def serial(facts: Facts) -> Check:
     if meter.identity_level == "label":
         if registered and not registered.startswith(LABEL):
             return _SERIAL.failed(
-                f"a {meter.model} has no serial number on the wire, the registry has {registered}",
+                f"this model has no serial number on the wire, the registry has {registered}",
                 "this is another model than the one that was enrolled: call the operator",
             )
         plate = f"the registry has {registered.removeprefix(LABEL)}: " if registered else ""
@@ -77,7 +77,7 @@ def mode(facts: Facts) -> Check:
     shown = ", ".join(f"{name} = {value}" for name, value in meter.settings.items())
     if meter.require:
         return _MODE.passed(shown or "as required")
-    return _MODE.passed(shown) if shown else _MODE.left_out(f"a {meter.model} has none that change its energy")
+    return _MODE.passed(shown) if shown else _MODE.left_out("this model has none that change its energy")
 
 
 def phases(facts: Facts) -> Check:
@@ -89,7 +89,7 @@ def phases(facts: Facts) -> Check:
         return _PHASES.left_out("one phase")
     if meter.phase_accounting == "unknown":
         return _PHASES.warned(
-            f"nobody has found out how a {meter.model} adds its phases",
+            f"nobody has found out how this model adds its phases ({meter.model})",
             "load one phase while another feeds in: netted (vector) or counted apart (per_phase)? Tell the operator",
         )
     return _PHASES.passed(

@@ -1,7 +1,6 @@
 """What the chain shows of this node: site, meter, owner, account, wallet, clock."""
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from solders.pubkey import Pubkey
 
@@ -34,11 +33,10 @@ def chain_facts(
     config: AgentConfig, relayer: Found[Pubkey], clock: Clock, connect: Callable[[str], Chain]
 ) -> tuple[Found[ChainFacts], float | None]:
     """The facts, and how far the chain's clock is ahead of ours, seconds (None if it did not say)."""
-    host = urlsplit(config.chain.rpc).hostname or "the chain"
     try:
         chain = connect(config.chain.rpc)
     except ChainError as error:
-        return Unknown(f"{host}: {error}"), None
+        return Unknown(str(error)), None
     try:
         began = clock.monotonic()
         there = chain.clock()
@@ -46,7 +44,7 @@ def chain_facts(
         ahead_s = there.unix_s - clock.utc()
         facts = _look(chain, programs.load(), config, relayer, answered_in_s)
     except ChainError as error:
-        return Unknown(f"{host}: {error}"), None
+        return Unknown(str(error)), None
     finally:
         chain.close()
     return facts, ahead_s

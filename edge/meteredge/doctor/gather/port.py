@@ -30,7 +30,7 @@ def port_facts(spec: str, *, trouble: Trouble | None, agent_has_it: bool, root: 
         trouble=trouble,
         mode=_mode(device),
         adapter=_adapter(root, device),
-        holders=tuple(culprit for culprit in _holders(root, device) if culprit.pid != os.getpid()),
+        holders=() if _is_pty(device) else tuple(c for c in _holders(root, device) if c.pid != os.getpid()),
         agent_has_it=agent_has_it,
         meddlers=meddlers(root),
     )
@@ -82,6 +82,11 @@ def _by_path(root: Path, device: Path) -> str | None:
     folder = root / "dev/serial/by-path"
     links = sorted(folder.iterdir()) if folder.is_dir() else []
     return next((_shown(root, link) for link in links if link.resolve() == device), None)
+
+
+def _is_pty(device: Path) -> bool:
+    """A pseudo-terminal is open on its other side, too: whoever that is, it is no rival."""
+    return device.parent.name == "pts"
 
 
 def _mm_ignores(root: Path, device: Path) -> bool:
