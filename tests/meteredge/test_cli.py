@@ -9,9 +9,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from nacl.signing import SigningKey
+from solders.keypair import Keypair
 from tests.meteredge.cabinet import KEY, Cabinet
 from tests.meteredge.node import BASELINE_EXPORT, BASELINE_IMPORT, Node, closing, install_at
 

@@ -18,6 +18,9 @@ _MARKS = {"pass": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "re
 @app.command()
 def doctor(
     config: Annotated[Path, typer.Option("--config", metavar="FILE", help="The agent's configuration.")] = DEFAULT_PATH,
+    meter: Annotated[
+        str | None, typer.Option("--meter", metavar="ID", help="Which meter, where the configuration has several.")
+    ] = None,
     load: Annotated[
         float | None,
         typer.Option(min=100, max=100_000, metavar="WATTS", help="Prove the direction by a load of so many watts."),
@@ -41,7 +44,7 @@ def doctor(
 
     bench = Bench(SystemClock(), tell=lambda sentence: typer.echo(sentence, err=True))
     step = None if load is None else Load(load_name, load, wait)
-    sheet = examine(load_config(config), bench, step)
+    sheet = examine(load_config(config).of(meter), bench, step)
     if as_json:
         typer.echo(json.dumps(sheet.document()))
     else:

@@ -2,6 +2,7 @@
 
 from meteredge.doctor.facts import Facts, Unknown
 from meteredge.doctor.sheet import Check, Line
+from meteredge.timesource import EARLIEST_S
 
 APART_S = 30.0
 """The chain takes readings up to so far in its future."""
@@ -19,10 +20,12 @@ def synchronised(facts: Facts) -> Check:
     match facts.clock.status:
         case "S":
             return _SYNCHRONISED.passed("synchronised; records carry S")
-        case "U":
+        case "I":
+            return _SYNCHRONISED.warned("nobody but a battery vouches for the date: records carry I", TIME_SERVICE)
+        case _ if facts.clock.utc < EARLIEST_S:
             return _SYNCHRONISED.failed("the date is before this software was made: no slot can be named", TIME_SERVICE)
         case _:
-            return _SYNCHRONISED.warned("the date is believable, nobody vouches for it: records carry I", TIME_SERVICE)
+            return _SYNCHRONISED.warned("nobody vouches for the date: records wait or are flagged", TIME_SERVICE)
 
 
 def against_chain(facts: Facts) -> Check:

@@ -52,7 +52,7 @@ def clock_facts(
     if isinstance(chain, Unknown):
         ahead = Unknown("the chain did not answer")
     rtc = root / "sys/class/rtc"
-    return ClockFacts(utc, str((source or HostTime()).status(utc)), ahead, rtc=rtc.is_dir() and any(rtc.iterdir()))
+    return ClockFacts(utc, str((source or HostTime(clock)).status(utc)), ahead, rtc=rtc.is_dir() and any(rtc.iterdir()))
 
 
 def versions(root: Path = Path("/")) -> dict[str, str]:
