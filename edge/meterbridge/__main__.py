@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Command] = {
     "sim": Command("metersim.stage.sim", "app", "meters without hardware: run, record, replay, scenarios"),
     "market": Command("meterchain.commands.market", "app", "energy for money: order, cancel, book, history, plot"),
     "keeper": Command("meterchain.commands.keeper", "app", "clears and settles every epoch: run"),
+    "relay": Command("meterchain.commands.relay", "app", "delivers for nodes that have no SOL, over MQTT: run"),
     "localnet": Command("meterchain.cli", "app", "a local chain over HTTP for development"),
     "audit": Command("meterchain.commands.audit", "app", "proves that every token was measured, every trade ordered"),
     "verify": Command("meterchain.commands.verify", "app", "checks one signed record without a network"),

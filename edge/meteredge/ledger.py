@@ -12,19 +12,18 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from meterchain import instructions as build
-from meterchain import pdas, tokens, transactions
+from meterchain import pdas, settling, transactions
 from meterchain.accounts import Meter, MeterState, OracleConfig, parse
 from meterchain.chain import Chain, Commitment, Receipt
 from meterchain.ed25519 import Signed
 from meterchain.instructions import SignedRecord
 from meterchain.programs import Programs
-from meterchain.units import ATOMS_PER_MWH
+from meterchain.settling import Dues
 from meteredge.journal import Row
 
 ROWS_PER_TRANSACTION = 4
 """Records of one meter that fit a transaction of 1,232 bytes, limit and salt included, without a lookup table."""
 _SUBMIT_UNITS, _SUBMIT_UNITS_PER_ROW = 10_000, 5_000
-_SETTLE_UNITS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +33,6 @@ class View:
     domain: bytes
     meter: Meter
     state: MeterState | None
-
-
-@dataclass(frozen=True, slots=True)
-class Dues:
-    """What settling would do now: mint so many mWh of export, burn for so many of import."""
-
-    owner: Pubkey
-    mint_mwh: int
-    burn_mwh: int
-    account_is_open: bool
 
 
 class Ledger:
@@ -58,7 +47,6 @@ class Ledger:
         self._meter = pdas.meter(programs, meter_id)
         self._state = pdas.meter_state(programs, self._meter)
         self._oracle = pdas.oracle(programs)
-        self._burner = pdas.burner(programs)
 
     def look(self, commitment: Commitment) -> View | None:
         """The meter's accounts; None while site or meter are not there.  Raises ChainUnreachable, AccountError."""
@@ -84,27 +72,14 @@ class Ledger:
 
     def dues(self, state: MeterState) -> Dues:
         """What settling would move.  Raises ChainUnreachable."""
-        address, _ = pdas.grid_account(self._programs, state.owner)
-        (info,) = self.chain.accounts([address])
-        burn_mwh = 0
-        if info is not None and info.data:
-            account = tokens.read_token_account(info)
-            if account.delegate == self._burner:
-                open_mwh = state.cum_import_mwh - state.written_off_import_mwh - state.burned_mwh
-                burn_mwh = min(open_mwh, min(account.amount, account.delegated_amount) // ATOMS_PER_MWH)
-        return Dues(
-            state.owner, state.cum_export_mwh - state.minted_mwh, max(0, burn_mwh), info is not None and bool(info.data)
-        )
+        return settling.dues(self.chain, self._programs, state)
 
     def settle(self, dues: Dues, salt: int) -> Receipt:
         """Mint and burn what is due; opens the owner's GRID account if there is none.  Raises as Chain.send does."""
-        asked = [build.process_energy_data(self._programs, self.meter_id, dues.owner)]
-        if not dues.account_is_open:
-            asked.insert(0, build.create_token_account(self._programs, self._relayer.pubkey(), dues.owner))
-        return self._send(asked, salt)
+        return self._send(settling.settle(self._programs, self._relayer.pubkey(), self.meter_id, dues), salt)
 
     def _send(self, asked: list[Instruction], salt: int) -> Receipt:
-        return self.chain.send([*self._preamble(salt, _SETTLE_UNITS), *asked], [self._relayer])
+        return self.chain.send([*self._preamble(salt, settling.SETTLE_UNITS), *asked], [self._relayer])
 
     @staticmethod
     def _preamble(salt: int, units: int) -> list[Instruction]:

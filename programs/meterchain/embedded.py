@@ -29,6 +29,8 @@ from meterchain.units import Lamports, UnixTime
 
 START = UnixTime(1_767_225_600)
 """2026-01-01T00:00:00Z, the start of a slot of 900 s: what the clock shows first."""
+_RECENT_SLOTS = 16
+"""How many slots the SlotHashes sysvar names; a cluster has 512."""
 _GENESIS = hashlib.sha256(b"meterchain embedded").digest()
 
 
@@ -60,6 +62,7 @@ class EmbeddedChain:
         self._svm.with_sigverify(sigverify)
         self._closed = False
         self._past: list[tuple[frozenset[Pubkey], Landed, Receipt]] | None = [] if remembers else None
+        self._recent: list[tuple[int, Hash]] = []
         self.set_unix_time(unix_s)
 
     def send(
@@ -198,7 +201,10 @@ class EmbeddedChain:
     def next_block(self, slots: int = 1) -> None:
         """A new blockhash (older ones are refused at once) and `slots` further slots."""
         with self._lock:
-            self._svm.warp_to_slot(self._svm.get_clock().slot + slots)
+            left = self._svm.get_clock().slot
+            self._svm.warp_to_slot(left + slots)
+            self._recent = [(left, self._svm.latest_blockhash()), *self._recent[: _RECENT_SLOTS - 1]]
+            self._svm.set_slot_hashes(self._recent)  # LiteSVM leaves that to us; lookup tables need a recent slot
             self._svm.expire_blockhash()
 
     def set_account(

@@ -11,10 +11,10 @@ meterbridge_keeper_last_look_seconds           chain time of the last look
 meterbridge_keeper_transactions_total{what,outcome}, meterbridge_keeper_fees_lamports_total, …_unreachable_total
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from meterchain.keeper import Turn
 from meterchain.keeper_alarms import KINDS, Alarm, Heard
@@ -101,15 +101,3 @@ def instruments() -> Metrics:
         fees=counter("fees_lamports", "fees paid, lamports"),
         unreachable=counter("unreachable", "looks that the chain did not answer"),
     )
-
-
-def serve(metrics: Metrics, host: str, port: int) -> Callable[[], None]:
-    """Serve `/metrics` in a thread of its own; the function returned stops it.  Raises OSError if the port is taken."""
-    server, thread = start_http_server(port, addr=host, registry=metrics.registry)
-
-    def stop() -> None:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-    return stop

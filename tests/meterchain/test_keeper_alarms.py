@@ -2,6 +2,7 @@
 
 import logging
 import urllib.request
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +12,11 @@ from tests.meterchain.market.place import Place, key, open_place
 from meterchain import instructions
 from meterchain.accounts import MeterStatus
 from meterchain.chain import ChainUnreachable
+from meterchain.commands.service import serve_metrics
 from meterchain.embedded import EmbeddedChain
 from meterchain.keeper import CLEARING, Keeper
 from meterchain.keeper_alarms import Alarm, Limits, alarms, heard_from
-from meterchain.keeper_metrics import instruments, serve
+from meterchain.keeper_metrics import instruments
 from meterchain.keeper_plan import fees_for_days
 from meterchain.keeper_watch import Watchman
 from meterchain.market.accounts import Side
@@ -158,9 +160,7 @@ def test_a_chain_that_goes_away_between_two_questions_is_no_end(place: Place, ke
 def test_metrics_are_served_over_http() -> None:
     metrics = instruments()
     metrics.note_unreachable()
-    stop = serve(metrics, "127.0.0.1", 19_465)
-    try:
+    with ExitStack() as stack:
+        serve_metrics(stack, "127.0.0.1:19465", metrics.registry)
         with urllib.request.urlopen("http://127.0.0.1:19465/metrics", timeout=5) as answer:
             assert b"meterbridge_keeper_unreachable_total 1.0" in answer.read()
-    finally:
-        stop()

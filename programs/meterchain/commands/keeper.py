@@ -1,10 +1,6 @@
 """`meterbridge keeper`: cranks the market, epoch after epoch."""
 
 import json
-import logging
-import signal
-import sys
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +10,7 @@ import typer
 
 from meterchain.chain import ChainUnreachable
 from meterchain.commands.market_session import AMarket, Stall, stall
+from meterchain.commands.service import Listen, require_prometheus, serve_metrics, service_log, stop_by_signal
 from meterchain.commands.session import LOCAL, AsJson, ProgramsDir, Rpc
 from meterchain.keeper import Keeper, Pace, Turn, Watch
 from meterchain.keeper import run as keep_running
@@ -44,7 +41,7 @@ def run(
     context: typer.Context,
     payer: Payer,
     stand_by: Annotated[int, typer.Option(min=0, max=600, help="Seconds to leave to another keeper.")] = 0,
-    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Serve /metrics there.")] = None,
+    listen: Listen = None,
     keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Save each book before it is cleared.")] = None,
     silent_after: Annotated[int, typer.Option(min=900, help="Seconds without a record: alarm.")] = 2_700,
     late_after: Annotated[int, typer.Option(min=1, help="Seconds that an epoch waits: alarm.")] = 120,
@@ -66,16 +63,13 @@ def run(
     with stall(context, rpc, programs, market) as here, ExitStack() as stack:
         metrics = _metrics(stack, listen)
         keeper = Keeper(here.chain, here.programs, here.market.address, wallet, stand_by, _keeping(here, keep))
-        watch = Watchman(here.chain, here.programs, wallet.pubkey(), _log(), limits, metrics)
+        watch = Watchman(here.chain, here.programs, wallet.pubkey(), service_log("meterbridge.keeper"), limits, metrics)
         if once:
             turn = keeper.turn()
             watch(turn)
             _conclude(here, turn, list(watch.standing.values()), as_json=as_json)
             raise typer.Exit(CHECK_SAID_NO if watch.standing else 0)
-        stopped = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            stack.callback(signal.signal, number, signal.signal(number, lambda _number, _frame: stopped.set()))
-        keep_running(keeper, stopped.wait, _forgetting(here, watch), Pace())
+        keep_running(keeper, stop_by_signal(stack).wait, _forgetting(here, watch), Pace())
         notify("STOPPING=1")
 
 
@@ -100,31 +94,12 @@ def _forgetting(here: Stall, watch: Watchman) -> Watch:
 def _metrics(stack: ExitStack, listen: str | None) -> "Metrics | None":
     if listen is None:
         return None
-    host, colon, port = listen.rpartition(":")
-    if not colon or not port.isdigit():
-        raise typer.BadParameter(f"--listen {listen!r}: write HOST:PORT, for example 127.0.0.1:9465")
-    try:
-        from meterchain.keeper_metrics import instruments, serve
-    except ModuleNotFoundError:
-        raise typer.BadParameter("--listen needs prometheus-client: pip install 'meterbridge[keeper]'") from None
+    require_prometheus()
+    from meterchain.keeper_metrics import instruments
+
     found = instruments()
-    try:
-        stack.callback(serve(found, host.strip("[]"), int(port)))
-    except OSError as error:
-        raise typer.BadParameter(f"--listen {listen}: {error.strerror}; choose another port") from None
+    serve_metrics(stack, listen, found.registry)
     return found
-
-
-def _log() -> logging.Logger:
-    """Lines on stderr; systemd and people add or read the time."""
-    log = logging.getLogger("meterbridge.keeper")
-    if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
-        log.propagate = False
-    return log
 
 
 def _conclude(here: Stall, turn: Turn, standing: list[Alarm], *, as_json: bool) -> None:
