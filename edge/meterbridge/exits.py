@@ -56,6 +56,8 @@ EXIT_CODES: Mapping[str, int] = {
     "meterprov.bridge.BridgeError": REFUSED,
     "meterprov.boot_text.OddCommandLine": USAGE,
     "meterprov.disk_image.NoCardImage": USAGE,
+    "meterprov.disks.DiskRefused": REFUSED,
+    "meterprov.flash.FlashRefused": REFUSED,
     "meterprov.fat.FatError": REFUSED,
     "meterprov.image.ImageExists": REFUSED,
     "meterprov.manifest.ManifestError": REFUSED,

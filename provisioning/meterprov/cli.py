@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from meterprov import image_cli, site_cli
+from meterprov import flash_cli, image_cli, site_cli
 from meterprov.first_boot import cli as first_boot_cli
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
 app.add_typer(site_cli.app, name="site")
 app.add_typer(first_boot_cli.app)
 app.command()(image_cli.image)
+app.command()(flash_cli.flash)
 
 
 @app.command()

@@ -18,9 +18,9 @@ from meterprov.fat import FatError, digests, fat_volume
 from meterprov.manifest import ImageMade
 from meterprov.paths import FOLDER
 from meterprov.payload import boot_files, instance_of, payload
-from meterprov.progress import Teller
 from meterprov.site_file import MeterTable, SiteFile
 from meterprov.system import System, read_system
+from meterprov.telling import Teller
 from meterprov.unpack import CHUNK, unpack
 from meterprov.wheels import Wheel
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+MANIFEST_NAME = "manifest.jsonl"
 Site = Annotated[Path, typer.Option("--site", metavar="SITE", help="The site file.")]
 ManifestFile = Annotated[
     Path | None,
@@ -93,7 +94,7 @@ def image(
 
 def manifest_beside(site: Path) -> Path:
     """Where facts are kept unless somebody says otherwise."""
-    return site.parent / "manifest.jsonl"
+    return site.parent / MANIFEST_NAME
 
 
 def _rows(document: dict[str, Any]) -> list[str]:

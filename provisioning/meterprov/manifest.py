@@ -129,6 +129,12 @@ def generation_of(path: Path, meter_id: str) -> int | None:
     return max(made, default=None)
 
 
+def meter_of_image(path: Path, sha256: str) -> str | None:
+    """The meter whose image has that digest; None if no line says so.  Raises ManifestError."""
+    made = (fact.meter_id for fact in read(path) if isinstance(fact, ImageMade) and fact.image_sha256 == sha256)
+    return next(made, None)
+
+
 def line_of(fact: _Fact) -> str:
     """The line, with its end."""
     return fact.model_dump_json(by_alias=True, exclude_none=True) + "\n"

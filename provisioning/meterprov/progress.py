@@ -1,34 +1,46 @@
 """What happens, told on stderr: bars where somebody watches, a line for each step where nobody does."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from contextlib import contextmanager
 
-Heard = Callable[[int, int], None]
-"""Called with bytes done and bytes in all."""
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-
-class Teller(Protocol):
-    """Somebody who is told."""
-
-    def say(self, line: str) -> None:
-        """One step."""
-
-    def bar(self, what: str) -> AbstractContextManager[Heard]:
-        """A step that takes its time; what the context gives is told how far it is."""
+from meterprov.telling import Heard
 
 
 class Terminal:
     """stderr."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-
         self._console = Console(stderr=True, highlight=False, markup=False)
 
     def say(self, line: str) -> None:
         """One line."""
         self._console.print(line, soft_wrap=True)
+
+    @contextmanager
+    def many(self) -> Iterator[Callable[[str, int, int], None]]:
+        """Bars that come as their names are told, from any thread; without a terminal a line when each begins."""
+        if not self._console.is_terminal:
+            begun: set[str] = set()
+
+            def tell(what: str, _done: int, _total: int) -> None:
+                if what not in begun:
+                    begun.add(what)
+                    self.say(what)
+
+            yield tell
+            return
+        with self._bars() as progress:
+            tasks: dict[str, TaskID] = {}
+
+            def show(what: str, done: int, total: int) -> None:
+                if what not in tasks:
+                    tasks[what] = progress.add_task(what, total=total or None)
+                progress.update(tasks[what], completed=done, total=total or None)
+
+            yield show
 
     @contextmanager
     def bar(self, what: str) -> Iterator[Heard]:
@@ -37,10 +49,11 @@ class Terminal:
             self.say(what)
             yield lambda _done, _total: None
             return
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self._console, transient=True) as progress:
+        with self._bars() as progress:
             task = progress.add_task(what)
             yield lambda done, total: progress.update(task, completed=done, total=total)
         self.say(what)
+
+    def _bars(self) -> Progress:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        return Progress(*columns, console=self._console, transient=True)

@@ -19,10 +19,10 @@ from meterprov.disk_image import NoCardImage, read_layout
 from meterprov.fat import FatError, fat_volume
 from meterprov.image import ImageExists, Order, make_image, rehearse
 from meterprov.payload import PayloadError
-from meterprov.progress import Heard
 from meterprov.site_example import example
 from meterprov.site_file import SiteFile, load_site
 from meterprov.system import System, SystemUnknown
+from meterprov.telling import Heard
 from meterprov.unpack import UnpackError
 from meterprov.wheels import Wheel
 
