@@ -31,6 +31,7 @@ EXIT_CODES: Mapping[str, int] = {
     "meterchain.wallets.WalletError": REFUSED,
     "meteredge.bus_errors.PortBusy": BUSY,
     "meteredge.bus_errors.BusError": UNREACHED,
+    "meteredge.claim.SecondMasterHeard": REFUSED,
     "meteredge.config.ConfigError": USAGE,
     "meteredge.frame_log.FrameLogError": UNREACHED,
     "meteredge.install.errors.InstallFailed": UNREACHED,

@@ -36,6 +36,7 @@ from meteredge.bus_errors import (
 from meteredge.clock import Clock
 from meteredge.port import HIGHEST_UNIT, refuse_unless_reading
 from meteredge.profiles import Profile
+from meteredge.second_master import SecondMaster
 from meteredge.transceiver import OnFrame, Transceiver, crc_is_right, is_exception
 
 SILENCE_S = 0.5
@@ -100,7 +101,9 @@ class Bus:
 
     def __init__(self, port: serial.Serial, clock: Clock, on_frame: OnFrame | None = None) -> None:
         self.port = port
-        self._wire = Transceiver(port, clock, on_frame)
+        self._on_frame = on_frame
+        self._strangers = SecondMaster()
+        self._wire = Transceiver(port, clock, self._overhear)
         self.statistics = self._wire.statistics
         self._clock = clock
         self._lock = threading.Lock()
@@ -140,10 +143,7 @@ class Bus:
             except minimalmodbus.ModbusException as error:
                 self._explain(error, where, f"{words} registers at 0x{address:04X} by function code {fc}")
             except (serial.SerialException, OSError, termios.error) as error:
-                self.port.close()
-                gone = PortGone(f"{self.port.port} failed ({error})", "plug the adapter in again; it is looked for")
-                self._count(gone)
-                raise gone from error
+                self._lost(error)
             except BusError as error:
                 self._count(error)
                 raise
@@ -174,6 +174,24 @@ class Bus:
         until = self._lent_until
         return 0.0 if until is None else max(0.0, until - self._clock.monotonic())
 
+    def second_master(self) -> str | None:
+        """What a person should know of somebody else's questions on this bus; None while there were none."""
+        return self._strangers.told()
+
+    def listen(self, seconds: float) -> int:
+        """Say nothing for so long, and count the questions of others.  Raises NoisyBus, and the errors of the port."""
+        with self._lock:
+            before = self.statistics.foreign_questions
+            end = self._clock.monotonic() + seconds
+            try:
+                self._open_again()
+                while self._clock.monotonic() < end:
+                    self._wire.wait_for_quiet()
+            except (serial.SerialException, OSError, termios.error) as error:
+                self._lost(error)
+            self._hold_silence()
+            return self.statistics.foreign_questions - before
+
     def close(self) -> None:
         """Give the port back, after the request that is on the wire."""
         with self._lock:
@@ -184,6 +202,24 @@ class Bus:
         return asdict(self.statistics)
 
     # What follows runs under the lock.
+
+    def _lost(self, error: Exception) -> NoReturn:
+        self.port.close()
+        gone = PortGone(f"{self.port.port} failed ({error})", "plug the adapter in again; it is looked for")
+        self._count(gone)
+        raise gone from error
+
+    def _overhear(self, at: float, direction: str, data: bytes) -> None:
+        if direction == "tx":
+            self._strangers.asked(at, data)
+        elif direction == "unasked":
+            self._not_for_us(at, data)
+        if self._on_frame is not None:
+            self._on_frame(at, direction, data)
+
+    def _not_for_us(self, at: float, data: bytes) -> None:
+        self._strangers.came(at, data)
+        self.statistics.foreign_questions = self._strangers.heard
 
     def _frames_of(self, unit: int) -> _Frames:
         if self._frames is None:
@@ -211,6 +247,7 @@ class Bus:
             self._count(refused)
             raise refused from error
         self._hold_silence()
+        self._not_for_us(self._clock.monotonic(), raw)
         failure: BusError
         if not raw:
             failure = NoReply(

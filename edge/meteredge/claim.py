@@ -26,8 +26,14 @@ from meteredge.station import load_meter_key
 _MODEL_SIZE = 16
 WANTED, MADE = "claim.wanted", "claim.json"
 """In the state folder: the order for a claim (owner, label), and the claim that was made of it."""
+LISTEN_S = 6.0
+"""How long a bus is listened to before a meter on it is enrolled; inverters ask every second or few."""
 LABEL = "label:"
 """Stands before a serial number that a person read off the meter, as in `label:10000001`."""
+
+
+class SecondMasterHeard(Exception):
+    """Somebody else asks on the meter's bus: it is not enrolled."""
 
 
 def make_claim(
@@ -126,9 +132,17 @@ def own_addresses(path: Path, *, new: bool) -> dict[str, str]:
 
 
 def read_once(config: AgentConfig, clock: Clock) -> Reading:
-    """One reading by a port that is opened for it.  Raises BusError and ProfileError."""
+    """One reading by a port that is opened for it, on a bus that nobody else uses.
+
+    Raises SecondMasterHeard, BusError and ProfileError.
+    """
     meter = MeterAtPort(config, clock)
     try:
+        if heard := meter.bus.listen(LISTEN_S):
+            raise SecondMasterHeard(
+                f"somebody else asks on this bus ({heard} times in {LISTEN_S:.0f} s), and a meter that shares its bus "
+                "is not enrolled; find the second master (inverters often are one) and give the meter a bus of its own"
+            )
         return meter.read()
     finally:
         meter.close()

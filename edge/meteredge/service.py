@@ -68,7 +68,11 @@ def run(config: AgentConfig, stop: threading.Event | None = None, connect: Calla
     forwarder.thread.start()
     manager.ready()
 
+    told = Told(clock)
+
     def alive() -> None:
+        if stranger := station.bus.second_master():
+            told.warn(stranger, "second master")
         manager.alive()
         manager.status(_in_a_line(desks))
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,7 @@ class Station:
             "framing": f"{port.bytesize}{port.parity}{port.stopbits:g}",
             "lent_s": round(self.bus.lent_s(), 1),
             "counts": self.bus.counts(),
+            "second_master": self.bus.second_master(),
         }
 
     def describe_alone(self, post: Post, counts: Mapping[State, int]) -> dict[str, Any]:
@@ -122,6 +124,7 @@ class Station:
             "schema": 2,
             "running": True,
             "pid": os.getpid(),
+            "version": version("meterbridge"),
             "written_at": self.clock.utc(),
             "timezone": self.config.site.timezone,
             "bus": self.describe_bus(),

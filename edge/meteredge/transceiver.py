@@ -48,6 +48,8 @@ class Statistics:
     """Times that the bus was left silent and drained."""
     unasked_bytes: int = 0
     """Bytes that came without a question: late replies, noise, or another master."""
+    foreign_questions: int = 0
+    """Whole questions on the wire that we did not send: a second master's."""
     echoes: int = 0
     leading_zeros: int = 0
 
