@@ -19,10 +19,11 @@ from meteredge.clock import Clock
 from meteredge.dating import KEEP_EVERY_S, KEEP_MOST, first_dated
 from meteredge.forwarder import DeliveryReport, Forwarder
 from meteredge.journal import Install, Journal, LastSigned, Row, State, Undated, UnknownInstall
+from meteredge.keys import KeyFileError
 from meteredge.ledger import Ledger
 from meteredge.nodetime import Instant, NodeTime
 from meteredge.reader import Reading
-from meteredge.reconcile import DeliveryStopped
+from meteredge.reconcile import DeliveryStopped, settle_before_rotation
 from meteredge.signer import Signer
 from meteredge.slots import JUMP_S, MeterReader, due_slot, rated_of, read_closing, read_pair, seconds_to_close
 from meteredge.timesource import TimeSource
@@ -36,6 +37,8 @@ class AgentStatus:
     """What the agent knows of itself; times are Unix seconds, energies mWh."""
 
     meter_id: str
+    meter_key: str
+    """Base58; another one after a rotation."""
     reading: Reading | None = None
     read_at: float | None = None
     last_slot: Slot | None = None
@@ -65,6 +68,16 @@ class Witness(Protocol):
         """What happened within the last `seconds`.  Raises BusError."""
 
 
+class NextKey(Protocol):
+    """Where a key waits that shall follow the present one."""
+
+    def waiting(self) -> Signer | None:
+        """The key, None if none waits.  Raises KeyFileError."""
+
+    def take_over(self) -> None:
+        """It is the meter's key now.  Raises KeyFileError."""
+
+
 class Agent:
     """One meter's agent.  `close_due_slot` and `deliver` may run in two threads."""
 
@@ -80,10 +93,12 @@ class Agent:
         settle_every: int = 4,
         witness: Witness | None = None,
         boot_id: str | None = None,
+        next_key: NextKey | None = None,
     ) -> None:
         """`clock` dates slots; the reader has the bus's own.  `settle_every`: see Forwarder.
 
         `boot_id` names the host's boot (`nodetime.boot_id`); without one, readings of an earlier process are not dated.
+        `next_key`: see key_rotation.
         Raises JournalError.
         """
         self.journal = journal
@@ -91,12 +106,13 @@ class Agent:
         self._clock = clock
         self._ledger = ledger
         self._time = NodeTime(clock, time_source)
+        self._next_key = next_key
         self._boot_id = boot_id or secrets.token_hex(16)
         self._signer = signer
         self._witness = witness
         self._forwarder = Forwarder(ledger, journal, clock, settle_every=settle_every)
         self._lock = threading.Lock()
-        self._status = AgentStatus(journal.identity.meter_id)
+        self._status = AgentStatus(journal.identity.meter_id, str(signer.public_key))
         self._stopped: DeliveryStopped | None = None
         self._closed_at = self._time.now()
         self._kept = journal.undated(self._boot_id)
@@ -163,12 +179,13 @@ class Agent:
             raise self._stopped
         self._ask_the_chain_for_the_time()
         try:
+            key_problem = self._take_up_next_key()
             report = self._forwarder.step()
         except DeliveryStopped as stop:
             self._stopped = stop
             self._note(stopped=str(stop))
             raise
-        self._note(delivery_problem=report.problem)
+        self._note(delivery_problem=report.problem or key_problem)
         if report.chain_ahead_s is not None:
             self._note(chain_ahead_s=report.chain_ahead_s)
         if report.sent:
@@ -187,7 +204,7 @@ class Agent:
         flags = closing.status_flags | self._seen_by_witness(closing.ts - last.ts)
         if self._closed_at is not None and abs(now.offset_s - self._closed_at.offset_s) > JUMP_S:
             flags |= StatusFlags.CLOCK_ADJUSTED
-        row = self.journal.append(replace(closing, status_flags=flags), self._signer.sign_record)
+        row = self.journal.append(replace(closing, status_flags=flags), self._sign)
         self._closed_at = now
         self._note(reading=reading, read_at=float(closing.ts), read_problem=None)
         return row
@@ -216,10 +233,31 @@ class Agent:
             self.journal.forget_undated(self._boot_id, of_others=False)
             self._kept, row = [], None
         else:
-            row = self.journal.append(dated.closing, self._signer.sign_record, dated.undated)
+            row = self.journal.append(dated.closing, self._sign, dated.undated)
             self._kept = [kept for kept in self._kept if kept.monotonic_ms > dated.undated.monotonic_ms]
         self._note(undated=len(self._kept))
         return row
+
+    def _sign(self, encoded: bytes) -> bytes:
+        """Called with the journal locked, so that no record falls between two keys."""
+        return self._signer.sign_record(encoded)
+
+    def _take_up_next_key(self) -> str | None:
+        """If the registry shows the key that waits here, go on with it.  What is wrong with it, if anything."""
+        try:
+            waiting = self._next_key and self._next_key.waiting()
+            if not self._next_key or not waiting:
+                return None
+            finalized = self._ledger.look("finalized")
+            if finalized is not None and finalized.meter.meter_key == waiting.public_key:
+                settle_before_rotation(self.journal, finalized)
+                self.journal.rotate(bytes(waiting.public_key), lambda: setattr(self, "_signer", waiting))
+                self._ledger.rekey(waiting.public_key)
+                self._note(meter_key=str(waiting.public_key))
+                self._next_key.take_over()
+        except (ChainUnreachable, KeyFileError) as error:
+            return str(error)
+        return None
 
     def _ask_the_chain_for_the_time(self) -> None:
         """The last witness, asked only while the host's clock is not synchronised."""

@@ -17,6 +17,7 @@ from meteredge.config import AgentConfig, ConfigError, load
 from meteredge.durable import sync_folder, write_new
 from meteredge.journal import Journal, Row
 from meteredge.journal_schema import JournalError
+from meteredge.key_rotation import make_next
 from meteredge.keys import create_key, create_relayer, load_relayer
 from meteredge.meter_port import MeterAtPort
 from meteredge.reader import Reading
@@ -45,12 +46,14 @@ def make_claim(
     label: str | None = None,
     install_id: InstallId,
     new_key: bool = False,
+    rotate: bool = False,
     read: Callable[[AgentConfig, Clock], Reading] | None = None,
 ) -> Claim:
     """Read the meter of the configuration at `path` and sign the proof of possession with its key.
 
     `meter` names one where the configuration has several; `label` is the serial number on the meter's plate, where the
-    wire does not tell it; `new_key` makes a key if there is none.  Raises ConfigError, KeyFileError, ProfileError,
+    wire does not tell it; `new_key` makes a key if there is none; `rotate` claims with the key that
+    shall follow the present one, made if none waits (`key_rotation`).  Raises ConfigError, KeyFileError, ProfileError,
     BusError.
     """
     config = load(path).of(meter)
@@ -63,7 +66,8 @@ def make_claim(
         )
     if new_key and config.key.file and not Path(config.key.file).exists():
         create_key(Path(config.key.file))
-    signer, profile = Signer(load_meter_key(config)), MeterAtPort(config, clock).profile
+    signer = make_next(config) if rotate else Signer(load_meter_key(config))
+    profile = MeterAtPort(config, clock).profile
     proof = signer.prove_possession(config.domain, config.meter.id, owner, install_id)
     return Claim(
         meter_id=config.meter.id,

@@ -71,6 +71,10 @@ def claim(
     install: Annotated[int, typer.Option(min=1, max=2**32 - 1, help="1 for a meter that is assigned anew.")] = 1,
     *,
     new_key: Annotated[bool, typer.Option("--new-key", help="Make the meter's key, if there is none yet.")] = False,
+    rotate: Annotated[
+        bool,
+        typer.Option("--rotate", help="Claim with a new key, made beside the present one, which stays until then."),
+    ] = False,
     wanted: Annotated[bool, typer.Option("--wanted", help="The one that the first boot ordered, into a file.")] = False,
 ) -> None:
     """Print the claim for this node's meter, for the operator's `meterbridge meter assign`.
@@ -84,6 +88,8 @@ def claim(
     from meteredge.claim import make_claim, make_wanted
     from meteredge.clock import SystemClock
 
+    if new_key and rotate:
+        raise typer.BadParameter("--new-key makes a node's first key, --rotate the one that follows: choose one")
     if wanted:
         typer.echo(make_wanted(config, SystemClock()) or "no claim was ordered", err=True)
         return
@@ -94,7 +100,14 @@ def claim(
     except ValueError:
         raise typer.BadParameter(f"--owner {owner}: no address; 32 to 44 characters of base58 are expected") from None
     made = make_claim(
-        config, wallet, SystemClock(), meter=meter, label=label, install_id=InstallId(install), new_key=new_key
+        config,
+        wallet,
+        SystemClock(),
+        meter=meter,
+        label=label,
+        install_id=InstallId(install),
+        new_key=new_key,
+        rotate=rotate,
     )
     typer.echo(made.model_dump_json(by_alias=True, indent=1))
 

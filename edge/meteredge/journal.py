@@ -14,6 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -82,7 +83,7 @@ class Journal:
                 schema.migrate(path, connection, version)
             refuse_foreign(path, _whose(path, connection), identity)
             journal = cls(path, connection, lock_file, identity)
-            check_tail(path, identity, journal.last_rows(TAIL))
+            check_tail(path, identity, journal.last_rows(TAIL), journal.key_of)
         except JournalError:
             connection.close()
             os.close(lock_file)
@@ -220,6 +221,35 @@ class Journal:
     def codes(self) -> dict[str, int]:
         """The chain's words for records that are refused, held or stopped, and how many of each."""
         return dict(self._all("SELECT code, count(*) FROM record WHERE code IS NOT NULL GROUP BY code"))
+
+    # -- the key
+
+    def key_of(self, row: Row) -> bytes:
+        """The key (32 bytes) that signed the record.  Raises JournalError."""
+        query = "SELECT meter_key FROM retired_key WHERE last_id >= ? ORDER BY last_id LIMIT 1"
+        retired = self._one(query, (_id(row.install_id, row.seq),))
+        return self.identity.meter_key if retired is None else bytes(retired[0])
+
+    def rotate(self, meter_key: bytes, then: Callable[[], None]) -> int:
+        """From now on records are signed with `meter_key`; `then` is called before the next one can be.
+
+        What the old key signed and is not final is refused (KeyRotated): the chain takes it no more, and the next
+        record carries its energy.  Returns how many those are.  Raises JournalError.
+        """
+        with self._lock:
+            with self._transaction():
+                self._sent_through = -1
+                refused = self._connection.execute(
+                    "UPDATE record SET state = 'refused', code = 'KeyRotated' WHERE state NOT IN ('final', 'refused')"
+                ).rowcount
+                (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM record").fetchone()
+                self._connection.execute(
+                    "INSERT OR IGNORE INTO retired_key VALUES (?, ?)", (last, self.identity.meter_key)
+                )
+                self._connection.execute("UPDATE journal SET meter_key = ?", (meter_key,))
+            self.identity = replace(self.identity, meter_key=meter_key)
+            then()
+        return refused
 
     # -- readings without a date
 

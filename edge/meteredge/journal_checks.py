@@ -1,6 +1,6 @@
 """Is this file the journal that it should be?  Checks at opening, before anything is written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from solders.pubkey import Pubkey
@@ -28,8 +28,11 @@ def refuse_foreign(path: Path, found: Identity, ours: Identity) -> None:
             )
 
 
-def check_tail(path: Path, identity: Identity, rows: Sequence[Row]) -> None:
-    """The records decode, chain, carry the key's signature, and say what their rows say.  Raises JournalCorrupt."""
+def check_tail(path: Path, identity: Identity, rows: Sequence[Row], key_of: Callable[[Row], bytes]) -> None:
+    """The records decode, chain, carry the key's signature, and say what their rows say.  Raises JournalCorrupt.
+
+    `key_of` tells which key a record must carry: keys are rotated.
+    """
     before: Row | None = None
     for row in rows:
         try:
@@ -42,6 +45,6 @@ def check_tail(path: Path, identity: Identity, rows: Sequence[Row]) -> None:
         follows = before is not None and (before.install_id, before.seq + 1) == (row.install_id, row.seq)
         if follows and before and record.prev != record_digest(before.record)[:PREV_SIZE]:
             raise JournalCorrupt(corrupt_message(path, f"record {row.seq} breaks the chain"))
-        if not Signature(row.signature).verify(Pubkey(identity.meter_key), row.record):
+        if not Signature(row.signature).verify(Pubkey(key_of(row)), row.record):
             raise JournalCorrupt(corrupt_message(path, f"record {row.seq} does not carry the meter key's signature"))
         before = row

@@ -6,6 +6,7 @@ Layout (schema 2), SQLite 3, WAL, synchronous=FULL, page_size 512:
     install   where each install begins: seq and digest before its first record here, registers, limits
     record    one row per closed slot: id = install_id << 32 | seq, slot, reason, record BLOB(96), signature BLOB(64),
               state, code; install_id and seq are columns computed from id
+    retired_key  keys that signed the records up to last_id, before the present one (since schema 2)
     undated   readings that wait until the time is known: boot_id, monotonic_ms, registers (since schema 2)
 
 `id` *is* PRIMARY KEY (install_id, seq): as the table's own key it costs no index of its own, and with pages of 512
@@ -24,7 +25,11 @@ APPLICATION_ID = 0x474D_524A
 SCHEMA_VERSION = 2
 PAGE_SIZE = 512
 
-_UNDATED = """
+_SINCE_2 = """
+CREATE TABLE retired_key (
+    last_id INTEGER PRIMARY KEY,
+    meter_key BLOB NOT NULL UNIQUE CHECK (length(meter_key) = 32)
+) STRICT;
 CREATE TABLE undated (
     boot_id TEXT NOT NULL,
     monotonic_ms INTEGER NOT NULL,
@@ -73,10 +78,10 @@ BEGIN SELECT RAISE(ABORT, 'signed records are never deleted'); END;
 CREATE TRIGGER record_is_never_changed BEFORE UPDATE OF id, slot, reason, record, signature ON record
 BEGIN SELECT RAISE(ABORT, 'signed records are never changed'); END;
 """
-    + _UNDATED
+    + _SINCE_2
 )
 
-MIGRATIONS: Mapping[int, str] = {1: _UNDATED}
+MIGRATIONS: Mapping[int, str] = {1: _SINCE_2}
 """From version n to n + 1, the SQL that does it."""
 
 

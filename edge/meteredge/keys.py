@@ -80,6 +80,18 @@ def load_key(path: Path) -> SigningKey:
     return SigningKey(_read_private(path, SEED_SIZE, "meter key", credential=False))
 
 
+def replace_key(waiting: Path, path: Path) -> None:
+    """The key at `waiting` takes the place of the one at `path`, which is gone then; whole in a power cut.
+
+    Raises KeyFileError.
+    """
+    try:
+        waiting.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise KeyFileError(f"{path}: the new key cannot take its place ({error.strerror}); check the folder") from error
+
+
 def load_credential(name: str, environment: Mapping[str, str]) -> SigningKey:
     """The key that systemd hands over as credential `name` (LoadCredential= or LoadCredentialEncrypted= in the unit).
 

@@ -48,6 +48,10 @@ class Ledger:
         self._state = pdas.meter_state(programs, self._meter)
         self._oracle = pdas.oracle(programs)
 
+    def rekey(self, meter_key: Pubkey) -> None:
+        """Records that are submitted from now on are signed with the private half of `meter_key`."""
+        self._meter_key = bytes(meter_key)
+
     def look(self, commitment: Commitment) -> View | None:
         """The meter's accounts; None while site or meter are not there.  Raises ChainUnreachable, AccountError."""
         oracle, meter, state = self.chain.accounts([self._oracle, self._meter, self._state], commitment=commitment)

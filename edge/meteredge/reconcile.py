@@ -102,6 +102,14 @@ def settle_final(journal: Journal, install: Install, finalized: MeterState | Non
     return journal.mark_final(install.install_id, seq) if seq > install.start_seq else 0
 
 
+def settle_before_rotation(journal: Journal, finalized: View) -> None:
+    """What the chain took of the old key's records is final.  Raises DeliveryStopped (a fork), JournalError."""
+    install = journal.install()
+    if install is not None:
+        refuse_fork(journal, install, finalized.state)
+        settle_final(journal, install, finalized.state)
+
+
 def _beginning(view: View) -> Install:
     meter, state = view.meter, view.state
     limits = (*_bounds(meter), meter.register_modulus_mwh)

@@ -20,6 +20,7 @@ from meteredge.clock import Clock
 from meteredge.config import AgentConfig
 from meteredge.frame_ring import FrameRing
 from meteredge.journal import Identity, Journal, State
+from meteredge.key_rotation import settle_cut
 from meteredge.keys import load_credential, load_key, load_relayer
 from meteredge.ledger import Ledger
 from meteredge.meter_port import MeterAtPort, bus_of
@@ -45,6 +46,7 @@ class Post:
         self.config = config
         self.name = config.meter.id
         self.meter = MeterAtPort(config, clock, bus)
+        next_key = settle_cut(config)
         self.signer = Signer(load_meter_key(config))
         identity = Identity(self.name, config.domain, bytes(self.signer.public_key))
         self.journal = Journal.open(config.journal_path, identity)
@@ -53,6 +55,7 @@ class Post:
             clock=clock,
             time_source=HostTime(clock),
             boot_id=boot_id(os.environ),
+            next_key=next_key,
             journal=self.journal,
             signer=self.signer,
             ledger=Ledger(chain, known, relayer, self.name, self.signer.public_key),
@@ -65,7 +68,6 @@ class Post:
         status = asdict(self.agent.status())
         reading = status.pop("reading")
         return {
-            "meter_key": str(self.signer.public_key),
             "profile": self.meter.profile.name,
             "unit": self.config.meter.unit,
             **status,

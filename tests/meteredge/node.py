@@ -12,7 +12,7 @@ from meterchain.embedded import START, EmbeddedChain
 from meterchain.record import TimeStatus
 from meterchain.site import Site
 from meterchain.units import InstallId, Mwh, Seq, Slot, UnixTime
-from meteredge.agent import Agent
+from meteredge.agent import Agent, NextKey
 from meteredge.clock import VirtualClock
 from meteredge.journal import Closing, Install, Journal
 from meteredge.ledger import Ledger
@@ -151,9 +151,11 @@ def agent_of(
     settle_every: int = 1,
     time_source: TimeSource | None = None,
     boot_id: str | None = None,
+    next_key: NextKey | None = None,
 ) -> Agent:
     ledger = Ledger(node.chain, node.site.programs, node.relayer, METER_ID, node.signer.public_key)
     return Agent(
         reader=node.meter, clock=node.clock, time_source=time_source or ToldTime(), journal=journal, signer=node.signer,
         ledger=ledger, settle_every=settle_every, boot_id=boot_id,
+        next_key=next_key,
     )  # fmt: skip
