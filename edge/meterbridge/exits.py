@@ -51,6 +51,7 @@ EXIT_CODES: Mapping[str, int] = {
     "meteredge.socket_server.AgentRunning": BUSY,
     "meteredge.socket_server.SocketUnusable": USAGE,
     "meteredge.status_file.StatusFileError": USAGE,
+    "meteredge.scan.plan.ScanError": USAGE,
     "meteredge.slots.SlotStaysOpen": REFUSED,
     "meterbridge.pages.NoSuchPage": USAGE,
     "metersim.bus.catalogue.FaultUnknown": USAGE,

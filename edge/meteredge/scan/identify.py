@@ -64,17 +64,17 @@ def identify(answering: Answering, open_port: OpenPort, clock: Clock, profiles: 
     if answering.nature == "damaged":
         return Identified(answering, ())
     found: list[Candidate] = []
-    serials: set[str] = set()
     damaged = 0
     with closing(_BusAt(answering, open_port, clock)) as at:
-        for profile in profiles:
+        for profile in sorted(profiles, key=lambda profile: not _names_itself(profile)):
             if answering.unit > 247 and answering.unit != profile.general_address:
                 continue
             candidate, spoilt = _try(at.bus, answering.unit, profile, clock)
             damaged += spoilt
             if candidate:
                 found.append(candidate)
-                serials |= {candidate.serial} - {None}  # type: ignore[arg-type]
+                if candidate.sureness is Sureness.CERTAIN:
+                    break
     found.sort(key=lambda candidate: _ORDER.index(candidate.sureness))
     if not found and damaged and all(probe.raw for probe in answering.probes):
         return Identified(answering, (), "short answers are whole, all that tell two devices apart are damaged")
@@ -117,19 +117,20 @@ def _candidate(bus: Bus, unit: int, profile: Profile, clock: Clock) -> Candidate
     reader = Reader(bus, unit, profile, clock)
     serial = reader.identify()
     reader.read()
-    named = [register for register in profile.identity.values() if register.expect]
-    named += [register for register in profile.registers.values() if register.expect]
     model = f"{profile.maker} {profile.model}"
-    if named:
-        why = f"{named[0].name} names this model"
-        return Candidate(profile.name, model, Sureness.CERTAIN, why, serial)
-    if profile.search is not None:
-        return Candidate(profile.name, model, Sureness.CERTAIN, "its map says so", serial)
+    if named := _names_itself(profile):
+        return Candidate(profile.name, model, Sureness.CERTAIN, f"{named} names this model", serial)
     explains, whole = _evidence(bus, unit, profile)
     if serial is not None and whole:
         why = f"serial number and {explains} plausible voltages and frequencies are where this model has them"
         return Candidate(profile.name, model, Sureness.LIKELY, why, serial, explains)
     return Candidate(profile.name, model, Sureness.POSSIBLE, "its registers hold plausible values", serial, explains)
+
+
+def _names_itself(profile: Profile) -> str:
+    """What on the wire names the model, and no other; empty where nothing does."""
+    named = [r.name for table in (profile.identity, profile.registers) for r in table.values() if r.expect]
+    return named[0] if named else "its map" if profile.search else ""
 
 
 def _evidence(bus: Bus, unit: int, profile: Profile) -> tuple[int, bool]:

@@ -161,14 +161,13 @@ def test_the_command_prints_a_sheet_and_its_exit_code_is_the_worst_line(
     assert document["worst"] == "fail"
     assert {"chain"} <= {line["name"] for line in document["checks"] if line["verdict"] == "fail"}
     assert "asking the chain" in err
-    assert main(["doctor", "--config", str(cabinet.config)]) == 1
-    assert "wiring" in capsys.readouterr().out
 
 
 def test_secrets_never_stand_on_the_sheet(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
     cabinet.rpc = "http://127.0.0.1:1/v1/SECRET-API-KEY?token=ALSO-SECRET"
-    main(["doctor", "--json", "--config", str(cabinet.config)])
+    main(["doctor", "--config", str(cabinet.config)])
     told = "".join(capsys.readouterr())
+    assert "wiring" in told
     assert "SECRET" not in told
     assert (cabinet.folder / "meter.key").read_bytes().hex() not in told
 
