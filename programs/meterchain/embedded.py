@@ -207,6 +207,11 @@ class EmbeddedChain:
             self._svm.set_slot_hashes(self._recent)  # LiteSVM leaves that to us; lookup tables need a recent slot
             self._svm.expire_blockhash()
 
+    def set_program(self, address: Pubkey, elf: bytes) -> None:
+        """Put a program in another's place as no transaction could: for tests and benchmarks."""
+        with self._lock:
+            self._svm.add_program(address, elf)
+
     def set_account(
         self,
         address: Pubkey,

@@ -13,17 +13,28 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from tests.bench import agent, bridge, bus, commands, compute, journal, market, reader, readme
+from tests.bench import agent, bridge, bus, commands, compute, journal, market, old_token, reader, readme
 
 Numbers = Mapping[str, float]
+
+
+OLD = "cu_old_token"
+"""Section beside `cu`: the same over the old SPL Token program, held to nothing."""
 
 
 def measure_units() -> Numbers:
     """Section `cu`: the line's instructions and the market's."""
     return {**compute.measure(), **market.measure_cu()}
+
+
+def measure_over_the_old_token() -> Numbers:
+    """As `measure_units` with the token program that mainnet ran before p-token.  Raises NoOldToken."""
+    make = old_token.chains()
+    return {**compute.measure(make), **market.measure_cu(make)}
 
 
 ROOT = Path(__file__).parents[2]
@@ -65,15 +76,29 @@ def conditions() -> dict[str, str | int]:
     }
 
 
-def show(title: str, section: str, numbers: Numbers, console: Console) -> None:
-    """One table per section, with the limit where there is one."""
+def show(title: str, section: str, numbers: Numbers, console: Console, *, beside: Numbers | None = None) -> None:
+    """One table per section, with the limit where there is one, and `beside` as a second column."""
     table = Table(title=title, title_justify="left")
     table.add_column("key")
     table.add_column("measured", justify="right")
     table.add_column("limit", justify="right")
+    if beside is not None:
+        table.add_column("old SPL Token", justify="right")
     for key, value in numbers.items():
-        table.add_row(f"{section}.{key}", f"{value:,}", readme.bound(f"{section}.{key}"))
+        second = [] if beside is None else [f"{beside[key]:,}"]
+        table.add_row(f"{section}.{key}", f"{value:,}", readme.bound(f"{section}.{key}"), *second)
     console.print(table)
+
+
+def _old_column(document: dict[str, Any]) -> Numbers | None:
+    """The second column of `cu`, which goes into the document too; None, and a word why, if it cannot be had."""
+    document.pop(OLD, None)
+    try:
+        document[OLD] = dict(measure_over_the_old_token())
+    except old_token.NoOldToken as error:
+        print(f"no column for the old SPL Token: {error}", file=sys.stderr)  # noqa: T201
+        return None
+    return dict(document[OLD])
 
 
 def main() -> int:
@@ -88,7 +113,8 @@ def main() -> int:
         if arguments.only in (None, name):
             print(f"measuring {title} …", file=sys.stderr)  # noqa: T201
             document[name] = dict(measure())
-            show(title, name, document[name], console)
+            beside = _old_column(document) if name == "cu" else None
+            show(title, name, document[name], console, beside=beside)
     DOCUMENT.parent.mkdir(exist_ok=True)
     DOCUMENT.write_text(json.dumps(document, indent=1) + "\n")
     if arguments.write:

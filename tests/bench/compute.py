@@ -7,7 +7,7 @@ compute-budget instruction and the salt are not in them.  They are exact and the
 import hashlib
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -41,9 +41,9 @@ class Stand:
     table: AddressLookupTableAccount
 
 
-def measure() -> dict[str, int]:
-    """Units by the keys of build/bench.json."""
-    with _stand() as stand:
+def measure(make: Callable[[], EmbeddedChain] = EmbeddedChain) -> dict[str, int]:
+    """Units by the keys of build/bench.json, on the chain that `make` makes."""
+    with _stand(make) as stand:
         first = {meter_id: _record(stand, meter_id) for meter_id in METERS}
         units: dict[str, int] = {}
         _tick(stand)
@@ -81,8 +81,8 @@ def units_of(receipt: Receipt, program: Pubkey) -> int:
 
 
 @contextmanager
-def _stand() -> Iterator[Stand]:
-    built, chain = programs.load(), EmbeddedChain()
+def _stand(make: Callable[[], EmbeddedChain]) -> Iterator[Stand]:
+    built, chain = programs.load(), make()
     authority, owner = _key("authority"), _key("owner")
     for key in (authority, owner):
         chain.airdrop(key.pubkey(), Lamports(1_000 * SOL))

@@ -43,17 +43,17 @@ WORDS = {
 }
 
 
-def measure_cu() -> dict[str, float]:
+def measure_cu(make: Callable[[], EmbeddedChain] = EmbeddedChain) -> dict[str, float]:
     """The market's part of section `cu`."""
-    with _market(Plan(n_slots=2_048, n_seats=64)) as campus:
+    with _market(Plan(n_slots=2_048, n_seats=64), make) as campus:
         units: dict[str, float] = {"order": _order(campus), "cancel": _cancel(campus), "payout_seat": _payout(campus)}
-    with _market(Plan(n_slots=2_048, n_seats=64)) as campus:
+    with _market(Plan(n_slots=2_048, n_seats=64), make) as campus:
         stock(campus, _campus())
         units["trigger_discovery"] = _trigger(campus)
-    with _market(Plan(n_slots=SLOTS, n_seats=SEATS)) as full:
+    with _market(Plan(n_slots=SLOTS, n_seats=SEATS), make) as full:
         stock(full, _every_tick())
         units["trigger_discovery_full"] = _trigger(full)
-    with _market(Plan(n_slots=SLOTS, n_seats=SEATS)) as large:
+    with _market(Plan(n_slots=SLOTS, n_seats=SEATS), make) as large:
         stock(large, _large())
         _trigger(large)
         units["match_settle_per_order"] = round(sum(_sweep(large)) / SLOTS, 1)
@@ -141,8 +141,8 @@ def _large() -> Sequence[Wish]:
 
 
 @contextmanager
-def _market(plan: Plan) -> Iterator[Ground]:
-    chain, built, authority = EmbeddedChain(), programs.load(), key("department")
+def _market(plan: Plan, make: Callable[[], EmbeddedChain] = EmbeddedChain) -> Iterator[Ground]:
+    chain, built, authority = make(), programs.load(), key("department")
     chain.airdrop(authority.pubkey(), Lamports(1_000 * SOL))
     site.deploy_programs(chain, built, payer=authority, authority=authority)
     site.initialise(chain, built, site.SiteSettings("bench"), authority)
