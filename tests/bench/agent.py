@@ -24,8 +24,8 @@ from typing import Any
 from nacl.signing import SigningKey
 from solders.keypair import Keypair
 from tests.bench.tls import tls_in_front_of
+from tests.meteredge.cabinet import KEY, NOBODY_LISTENS, Cabinet
 from tests.meteredge.node import BASELINE_EXPORT, BASELINE_IMPORT, MAX_W
-from tests.meteredge.test_cli import KEY, NOBODY_LISTENS, Cabinet
 
 from meterchain import localnet, programs
 from meterchain import site as steps
