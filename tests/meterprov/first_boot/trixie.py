@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ARCHIVE = Path(__file__).parents[3] / "build" / "trixie-root.tar"
-PACKAGES = "python3,systemd,udev"
-"""No pip, no python3-venv, as on a card whose maker left them out; what else a Raspberry Pi OS has is not used."""
+PACKAGES = "python3,systemd,udev,cloud-init,netplan.io"
+"""No pip and no python3-venv, as on a card whose maker left them out.  cloud-init and netplan judge our files and are
+kept from acting: the root has no data source for them."""
 MIRROR = "http://deb.debian.org/debian"
 BOOT_S = 60.0
 NAMESPACES = ("--mount", "--pid", "--uts", "--ipc", "--net", "--fork", "--kill-child")
@@ -90,6 +91,7 @@ class Trixie:
     @contextmanager
     def booted(self) -> Iterator["Booted"]:
         """Its systemd as process 1 of a machine of its own, until the end of the block."""
+        (self.root / "etc/cloud/cloud-init.disabled").touch()
         (self.root / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
         for unit in ("systemd-journald.service", "systemd-journald.socket", "systemd-journald-dev-log.socket",
                      "systemd-journal-flush.service", "console-getty.service"):  # fmt: skip
