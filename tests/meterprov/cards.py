@@ -45,18 +45,19 @@ def boot_with(files: dict[str, bytes], size: int) -> bytes:
     return bytes(storage)
 
 
-def card(codename: str, *, boot_size: int = 4 << 20, root: bytes | None = None) -> bytes:
+FILES = {"config.txt": CONFIG_TXT.encode(), "user-data": b"#cloud-config\n"}
+"""What lies on the boot partition of an image, with cmdline.txt."""
+
+
+def card(codename: str, *, boot_size: int = 4 << 20) -> bytes:
     """A whole card: boot (FAT) and root (ext4)."""
-    boot = boot_with(
-        {
-            "cmdline.txt": CMDLINES[codename].encode(),
-            "config.txt": CONFIG_TXT.encode(),
-            "user-data": b"#cloud-config\n",
-        },
-        boot_size,
-    )
-    root = root_of(codename) if root is None else root
-    root_at = BOOT_AT + boot_size // SECTOR
+    boot = boot_with({"cmdline.txt": CMDLINES[codename].encode(), **FILES}, boot_size)
+    return assembled(boot, root_of(codename))
+
+
+def assembled(boot: bytes, root: bytes) -> bytes:
+    """A partition table and these two file systems."""
+    root_at = BOOT_AT + len(boot) // SECTOR
     table = bytearray(SECTOR)
     for number, (kind, at, data) in enumerate(((0x0C, BOOT_AT, boot), (0x83, root_at, root))):
         struct.pack_into("<B3xB3xII", table, 446 + 16 * number, 0, kind, at, len(data) // SECTOR)
