@@ -86,6 +86,7 @@ class Station:
         """Raises KeyFileError, JournalError, ProfileError, ConfigError, RequestRefused."""
         self.config = config
         self.clock = clock
+        self._version = version("meterbridge")
         self.frames = FrameRing(clock)
         self.bus = bus_of(config, clock, self.frames.hear)
         relayer, known = load_relayer(Path(config.chain.relayer)), programs.load()
@@ -126,7 +127,7 @@ class Station:
             "schema": 2,
             "running": True,
             "pid": os.getpid(),
-            "version": version("meterbridge"),
+            "version": self._version,
             "written_at": self.clock.utc(),
             "timezone": self.config.site.timezone,
             "bus": self.describe_bus(),

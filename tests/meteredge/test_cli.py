@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,13 +20,17 @@ from tests.meteredge.node import BASELINE_EXPORT, BASELINE_IMPORT, Node, closing
 
 from meterbridge.__main__ import main
 from meterchain.chain import Chain
+from meterchain.embedded import START
 from meteredge import service
+from meteredge.bus_errors import PortBusy
+from meteredge.clock import SystemClock
 from meteredge.config import load
 from meteredge.journal import Identity, Journal, State
 from meteredge.once import run_once
+from meteredge.port import RtuPort
 from meteredge.signer import Signer
 from meteredge.socket_client import AgentAbsent, AgentSocket
-from meteredge.socket_protocol import Counts, Frames, Status
+from meteredge.socket_protocol import Counts, Frames, Read, Release, Status
 from metersim.bus.running import RunningBuses
 
 
@@ -192,12 +197,22 @@ sys.exit(main(["agent", "run", "--config", sys.argv[1]]))
 """
 
 
+def _heard(manager: socket.socket) -> str:
+    try:
+        return manager.recv(4_096).decode()
+    except BlockingIOError:
+        return ""
+
+
 def test_a_running_agent_is_small_reads_without_a_chain_and_leaves_at_sigterm(
     cabinet: Cabinet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status_file = cabinet.folder / "run" / "METER_001.json"
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(cabinet.folder / "notify"))
     agent = subprocess.Popen(
         [sys.executable, "-c", RUNNING, str(cabinet.config), str(status_file)],
+        env={**os.environ, "NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "60000000"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -223,6 +238,13 @@ def test_a_running_agent_is_small_reads_without_a_chain_and_leaves_at_sigterm(
         agent.kill()
         agent.communicate()
     assert agent.returncode == 0
+    with manager:
+        manager.setblocking(False)
+        said = list(iter(lambda: _heard(manager), ""))
+    assert said[0] == "READY=1"
+    assert said.count("WATCHDOG=1") >= 1
+    assert any(line.startswith("STATUS=METER_001: ") for line in said)
+    assert said[-1] == "STOPPING=1"
     assert "Traceback" not in err
     assert "METER_001: stopped" in err
     assert not status_file.exists()
@@ -341,3 +363,34 @@ def test_a_second_agent_in_the_same_runtime_folder_is_busy(
             signal.signal(signal.SIGTERM, handlers[0])
             signal.signal(signal.SIGINT, handlers[1])
     assert "another agent runs here; stop it first" in capsys.readouterr().err
+
+
+def test_a_borrowed_port_can_be_opened_and_comes_back_when_its_borrower_hangs_up(
+    cabinet: Cabinet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = time.monotonic()
+    monkeypatch.setattr(SystemClock, "utc", lambda _self: START + 300 + time.monotonic() - began)
+    config, stop = load(cabinet.config), threading.Event()
+    agent = threading.Thread(target=service.run, args=(config, stop))
+    agent.start()
+
+    def replies() -> int:
+        with AgentSocket(config.socket_path) as asked:
+            return asked.ask(Counts())["replies"]
+
+    try:
+        _wait_for(lambda: config.socket_path.exists() and replies() > 0)
+        with pytest.raises(PortBusy):
+            RtuPort(cabinet.port, 9_600, "8N1", SystemClock())
+        with AgentSocket(config.socket_path) as borrower:
+            assert len(borrower.ask(Read(1, 4, 0, 2))) == 2
+            loan = borrower.ask(Release(60))
+            assert (loan.port, loan.baud, loan.format, loan.seconds) == (cabinet.port, 9_600, "8N1", 60)
+            RtuPort(loan.port, loan.baud, loan.format, SystemClock()).close()
+        before = replies()
+        _wait_for(lambda: replies() > before)
+        with pytest.raises(PortBusy):
+            RtuPort(cabinet.port, 9_600, "8N1", SystemClock())
+    finally:
+        stop.set()
+        agent.join(30)

@@ -1,8 +1,11 @@
 """The log has one line an event, however often the event is looked at."""
 
+import logging
+
 import pytest
 
 from meteredge.clock import VirtualClock
+from meteredge.start import OneLine
 from meteredge.told import AGAIN_S, Told
 
 
@@ -49,3 +52,9 @@ def test_after_all_was_well_the_same_is_news(log: Log) -> None:
     log.told.forget()
     log.told.warn("dead", "kind")
     assert log.lines() == ["dead", "dead"]
+
+
+@pytest.mark.parametrize(("to_journald", "line"), [(True, "<4>one two"), (False, "WARNING one two")])
+def test_an_event_is_one_line_with_its_level(to_journald: bool, line: str) -> None:
+    record = logging.LogRecord("meterbridge", logging.WARNING, "", 0, "one\n%s", ("two",), None)
+    assert OneLine(to_journald=to_journald).format(record) == line
