@@ -63,7 +63,7 @@ def alarms(
 def _of_market(state: State, now: UnixTime, limits: Limits) -> list[Alarm]:
     found = []
     if state.market.halted:
-        text = "the market is halted: matching did not sum up; cancel and withdraw work, nothing else: see void_epoch"
+        text = "the market is halted: matching did not sum up; exits work, nothing else (`meterbridge market void`)"
         found.append(Alarm(HALTED, "", text))
     late = late_by(state, now)
     if late > limits.late_s:

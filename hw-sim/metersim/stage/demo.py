@@ -11,7 +11,9 @@ from dataclasses import astuple, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from meterchain.audit import Audit, audit
+from meterchain.audit import Audit
+from meterchain.audit_events import audit
+from meterchain.history import Archive
 from meterchain.market.amounts import Scale
 from meterchain.units import SLOT_S
 from meteredge.forwarder import Sent
@@ -149,8 +151,9 @@ def play(options: Options, show: Show) -> Outcome:
         exchange.clear()
         stage.settle()
         show.step("done")
-        show.scene("Auditing the chain's accounts", 1)
-        books = audit(stage.chain, stage.site.programs, settled=True)
+        show.scene("Auditing the chain's accounts and events", 1)
+        programs = stage.site.programs
+        books = audit(stage.chain, programs, Archive(stage.chain, programs), settled=True)
         show.step("done")
         sent = [sent for reports in stage.reports.values() for report in reports for sent in report.transactions]
         return Outcome(

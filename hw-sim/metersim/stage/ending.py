@@ -34,7 +34,7 @@ def tell(outcome: Outcome, console: Console) -> None:
     else:
         console.print(
             f"audit ok: minted atoms = 1,000 x credited export mWh for all {len(outcome.audit.meters)} meters "
-            f"({len(outcome.audit.checks)} checks, from the chain's accounts alone)",
+            f"({len(outcome.audit.checks)} checks, from the chain's accounts and events alone)",
             highlight=False,
         )
 

@@ -140,7 +140,7 @@ def raised(
             _closing(stack, open_node(part, path, folder / part.meter_id, seed, clock))
             for part, path in zip(parts, ports, strict=True)
         )
-        chain = EmbeddedChain(UnixTime(int(begin_utc)))
+        chain = EmbeddedChain(UnixTime(int(begin_utc)), remembers=True)
         stack.callback(chain.close)
         authority = wallet(seed, "department")
         site = _found(chain, built.load(), authority, show)
