@@ -62,6 +62,7 @@ EXIT_CODES: Mapping[str, int] = {
     "meterprov.flash.FlashRefused": REFUSED,
     "meterprov.fat.FatError": REFUSED,
     "meterprov.image.ImageExists": REFUSED,
+    "meterprov.label.LabelError": USAGE,
     "meterprov.manifest.ManifestError": REFUSED,
     "meterprov.payload.PayloadError": UNREACHED,
     "meterprov.system.SystemUnknown": USAGE,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from meterprov import flash_cli, image_cli, site_cli
+from meterprov import flash_cli, image_cli, label_cli, site_cli
 from meterprov.first_boot import cli as first_boot_cli
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app.add_typer(site_cli.app, name="site")
 app.add_typer(first_boot_cli.app)
 app.command()(image_cli.image)
 app.command()(flash_cli.flash)
+app.command()(label_cli.label)
 
 
 @app.command()
