@@ -99,6 +99,31 @@ def check(
 
 
 @app.command()
+def update(
+    wheels: Annotated[Path, typer.Argument(metavar="DIR", help="Wheels: meterbridge's, all that it needs, and pip's.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Run the version in DIR from now on: made in the other slot, tried, then switched to; back again if it fails.
+
+    Without pip-*.whl in DIR, what is missing comes from the network.  Exit codes: 0 done or nothing to do, 3 failed and
+    the old version runs, 4 refused, 75 a slot is being closed, try again.
+    """
+    from meteredge.clock import SystemClock
+    from meteredge.install.host import Host
+    from meteredge.install.update import update as run_update
+
+    done = run_update(Host(), wheels.resolve(), SystemClock(), lambda what: typer.echo(what, err=True))
+    if as_json:
+        facts = {} if done is None else {"slot": done.slot, "version": done.version, "was": done.was}
+        typer.echo(json.dumps({"schema": 1, "changed": done is not None, **facts}))
+    elif done is None:
+        typer.echo("nothing to do: this version runs already")
+    else:
+        typer.echo(f"meterbridge {done.version} runs from /opt/meterbridge/{done.slot}")
+
+
+@app.command()
 def unit(name: Annotated[str, typer.Argument(help="agent, claim, page or keeper")]) -> None:
     """Print a systemd unit as it is installed, its sandbox included."""
     from meteredge.install.unit_files import SERVICES, unit_text

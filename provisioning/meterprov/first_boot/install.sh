@@ -4,6 +4,7 @@
 # What came of it stands in outcome.json beside this file: {"ok": true, …}, or the step that failed and why.
 set -u
 umask 022
+export LC_ALL=C
 payload=$(cd "$(dirname "$0")" && pwd)
 cd /
 slots=/opt/meterbridge
