@@ -29,6 +29,7 @@ EXIT_CODES: Mapping[str, int] = {
     "meterchain.tokens.NotAToken": REFUSED,
     "meterchain.wallets.WalletMissing": UNREACHED,
     "meterchain.wallets.WalletError": REFUSED,
+    "meteredge.bundle.archive.BundleError": UNREACHED,
     "meteredge.bus_errors.PortBusy": BUSY,
     "meteredge.bus_errors.BusError": UNREACHED,
     "meteredge.claim.SecondMasterHeard": REFUSED,

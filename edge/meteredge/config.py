@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from meterchain.record import encode_meter_id
 from meteredge.mistakes import NotToml, parse_toml, read_toml, told
+from meteredge.privacy import PUBLIC, SECRET
 
 
 class ConfigError(Exception):
@@ -38,11 +39,11 @@ class _Table(BaseModel):
 class Site(_Table):
     """[site]: which deployment this node belongs to."""
 
-    name: Annotated[str, Field(min_length=1, max_length=64, examples=["engineering"])]
+    name: Annotated[str, Field(min_length=1, max_length=64, examples=["engineering"]), PUBLIC]
     """The site's name, for people."""
-    domain: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$", examples=["0011223344556677"])]
+    domain: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$", examples=["0011223344556677"]), PUBLIC]
     """16 hexadecimal digits that every record carries; `meterbridge site init` prints them."""
-    timezone: str = "UTC"
+    timezone: Annotated[str, PUBLIC] = "UTC"
     """For people; slots are UTC."""
 
     @field_validator("timezone")
@@ -54,9 +55,9 @@ class Site(_Table):
 class KeyTable(_Table):
     """[key]: where the meter's key is: a file of ours, or a credential of the unit; exactly one of them."""
 
-    file: Annotated[str, Field(examples=["/var/lib/meterbridge/meter.key"])] | None = None
+    file: Annotated[Annotated[str, Field(examples=["/var/lib/meterbridge/meter.key"])] | None, PUBLIC] = None
     """A file of 32 bytes, mode 0600, that the agent's user owns."""
-    credential: Annotated[str, Field(examples=["meter.key"])] | None = None
+    credential: Annotated[Annotated[str, Field(examples=["meter.key"])] | None, PUBLIC] = None
     """Or the name of a systemd credential in /etc/credstore or /etc/credstore.encrypted."""
 
     @model_validator(mode="after")
@@ -69,15 +70,15 @@ class KeyTable(_Table):
 class MeterTable(_Table):
     """[meter], or [[meter]] for each of several: the meter on the wire and its name on the chain."""
 
-    id: Annotated[str, Field(examples=["METER_001"])]
+    id: Annotated[str, Field(examples=["METER_001"]), PUBLIC]
     """Its name on the chain."""
-    profile: Annotated[str, Field(examples=["sdm120"])]
+    profile: Annotated[str, Field(examples=["sdm120"]), PUBLIC]
     """What model it is (docs/profiles.md lists them)."""
-    unit: Annotated[int, Field(ge=1, le=248, examples=[1])]
+    unit: Annotated[int, Field(ge=1, le=248, examples=[1]), PUBLIC]
     """Its Modbus address."""
-    serial: Annotated[str, Field(examples=["10000001"])] | None = None
+    serial: Annotated[Annotated[str, Field(examples=["10000001"])] | None, PUBLIC] = None
     """The serial number that must answer; left out where the model has none on the wire."""
-    direction: Literal["normal"] = "normal"
+    direction: Annotated[Literal["normal"], PUBLIC] = "normal"
     """Only "normal" for now: a reversed meter is rewired, not configured away."""
     key: KeyTable | None = None
     """Its own key, where there are several meters; one alone has [key]."""
@@ -93,32 +94,32 @@ class BusTable(_Table):
     """[bus]: the serial port; what is left out comes from the profile."""
 
     port: Annotated[
-        str, Field(min_length=1, examples=["/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A1B2C3D4-if00-port0"])
+        str, Field(min_length=1, examples=["/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A1B2C3D4-if00-port0"]), PUBLIC
     ]
     """The adapter, by /dev/serial/by-id/…, by-path or VID:PID:SERIAL."""
-    baud: Annotated[int, Field(ge=1200, le=115_200, examples=[9600])] | None = None
+    baud: Annotated[Annotated[int, Field(ge=1200, le=115_200, examples=[9600])] | None, PUBLIC] = None
     """Bits a second; without it, the profile's."""
-    framing: Annotated[str, Field(pattern=r"^8[NEO][12]$", examples=["8N1"])] | None = None
+    framing: Annotated[Annotated[str, Field(pattern=r"^8[NEO][12]$", examples=["8N1"])] | None, PUBLIC] = None
     """Data bits, parity, stop bits; without it, the profile's."""
-    poll_s: Annotated[float, Field(ge=1, le=300, strict=False)] = 10.0
+    poll_s: Annotated[float, Field(ge=1, le=300, strict=False), PUBLIC] = 10.0
     """Seconds between looks at the meter inside a slot."""
 
 
 class BridgeTable(_Table):
     """[bridge]: the Pico between USB and RS-485, if there is one (docs/bridge.md)."""
 
-    unit: Annotated[int, Field(ge=1, le=247)] = 247
+    unit: Annotated[int, Field(ge=1, le=247), PUBLIC] = 247
     """Its own unit id."""
 
 
 class ChainTable(_Table):
     """[chain]: where records go and who pays."""
 
-    rpc: Annotated[str, Field(examples=["https://api.devnet.solana.com"])]
-    """The address that the chain answers at."""
-    relayer: str = "/var/lib/meterbridge/relayer.json"
+    rpc: Annotated[str, Field(examples=["https://api.devnet.solana.com"]), SECRET]
+    """The address that the chain answers at; many hold a key, so it is never shown whole."""
+    relayer: Annotated[str, PUBLIC] = "/var/lib/meterbridge/relayer.json"
     """File of the wallet that pays (64 numbers in JSON, as `solana-keygen` writes it)."""
-    settle_every: Annotated[int, Field(ge=0, le=96)] = 4
+    settle_every: Annotated[int, Field(ge=0, le=96), PUBLIC] = 4
     """Mint and burn once in so many records; 0 leaves that to others."""
 
     @field_validator("rpc")
@@ -133,9 +134,9 @@ class ChainTable(_Table):
 class StateTable(_Table):
     """[state]: where the agent writes."""
 
-    directory: str = "/var/lib/meterbridge"
+    directory: Annotated[str, PUBLIC] = "/var/lib/meterbridge"
     """The journal."""
-    runtime: str = "/run/meterbridge"
+    runtime: Annotated[str, PUBLIC] = "/run/meterbridge"
     """The status file; a RAM disk, because it is written every few seconds."""
 
 
@@ -152,7 +153,7 @@ class AgentConfig(_Table):
     What asks for *the* meter (`meter`, `key`, `journal_path`, `status_path`) is of use after `of` or `each`.
     """
 
-    schema_: Annotated[Literal[1], Field(alias="schema")]
+    schema_: Annotated[Literal[1], Field(alias="schema"), PUBLIC]
     site: Site
     meters: Annotated[tuple[MeterTable, ...], BeforeValidator(_as_array), Field(alias="meter", min_length=1)]
     bus: BusTable

@@ -61,6 +61,30 @@ def shown(document: BaseModel) -> dict[str, Any]:
     }
 
 
+def hidden_values(document: BaseModel) -> Iterator[str]:
+    """The texts of `document` that are not public, for whoever has to take them out of other texts.
+
+    A field without a mark counts as hidden.
+    """
+    for name, info in type(document).model_fields.items():
+        value = getattr(document, name)
+        if tables_in(info.annotation):
+            yield from _hidden_in(value)
+        elif privacy_of(info) != "public" and value is not None:
+            yield from (str(each) for each in (value if isinstance(value, tuple | list) else (value,)))
+
+
+def _hidden_in(value: Any) -> Iterator[str]:  # noqa: ANN401
+    if isinstance(value, BaseModel):
+        yield from hidden_values(value)
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _hidden_in(inner)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for inner in value:
+            yield from _hidden_in(inner)
+
+
 def _shown(name: str, info: FieldInfo, value: Any) -> Any:  # noqa: ANN401
     if tables_in(info.annotation):
         return _shown_tables(value)

@@ -36,6 +36,7 @@ from meteredge.doctor.gather.node import journal_facts, key_facts, relayer_addre
 from meteredge.doctor.gather.port import port_facts, trouble_of
 from meteredge.doctor.gather.wire import asked_of, examine_wire, other_settings, try_settings, wire_of_agent
 from meteredge.doctor.sheet import Sheet
+from meteredge.frame_ring import FrameRing
 from meteredge.meter_port import USUAL_BAUD, USUAL_FRAMING
 from meteredge.profiles import Profile, load
 from meteredge.reader import Reader
@@ -57,6 +58,8 @@ class Bench:
     tell: Callable[[str], None] = lambda _sentence: None
     open_port: OpenPort | None = None
     """None: the port that the configuration names."""
+    frames: FrameRing | None = None
+    """Where frames go that pass while there is no agent that keeps them."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ def _by_port(config: AgentConfig, bench: Bench, profile: Profile, load_step: Loa
             facts = port_facts(table.port, trouble=trouble, agent_has_it=False, root=bench.root)
             return _Line(facts, why, why, why, why if config.bridge else None)
         facts = port_facts(table.port, trouble=None, agent_has_it=False, root=bench.root)
-        bus = Bus(port, bench.clock)  # type: ignore[arg-type]
+        bus = Bus(port, bench.clock, bench.frames.hear if bench.frames else None)  # type: ignore[arg-type]
         return _read(config, bench, profile, bus, facts, wire, load_step)
 
 
