@@ -235,6 +235,11 @@ class MeterState:
     window: tuple[EpochEnergy, ...] = field(metadata=_read_by(_window))
 
     @property
+    def unminted_mwh(self) -> Mwh:
+        """Export that is credited and still to be minted."""
+        return Mwh(self.cum_export_mwh - self.minted_mwh)
+
+    @property
     def frozen(self) -> bool:
         """True after two different records of one sequence number were proved."""
         return bool(self.flags & 1)

@@ -140,7 +140,7 @@ def _of_meter(meter: Meter, state: MeterState, told: Told) -> Check:
         "import mWh": (told.import_mwh, state.cum_import_mwh),
         "minted and forfeited atoms": (
             told.minted_atoms + told.forfeited_mwh * ATOMS_PER_MWH,
-            state.minted_mwh * ATOMS_PER_MWH,
+            (state.cum_export_mwh - state.unminted_mwh) * ATOMS_PER_MWH,
         ),
         "written off mWh": (told.written_off_mwh, state.written_off_import_mwh),
     }

@@ -75,6 +75,19 @@ def books(chain: EmbeddedChain, new_meter: NewMeter, funded: Funded) -> list[Sig
     return [one, two]
 
 
+def test_what_was_forfeited_is_told_apart_from_what_was_minted(
+    chain: EmbeddedChain, built: Programs, books: list[Signer], authority: Keypair
+) -> None:
+    one, two = books
+    deliver(chain, one, authority, 1_300_000, 7_040_000)
+    giving = instructions.reassign_meter(built, authority.pubkey(), "METER_001", one.owner.pubkey(), two.owner.pubkey())
+    forfeiting = instructions.sync_owner(built, authority.pubkey(), "METER_001", forfeit=True)
+    chain.send([giving, forfeiting], [authority])
+    assert faults(chain, built) == []
+    forged = faults(Retelling(chain, changed(built, "oracle", "AccrualForfeited", export_mwh=1)), built)
+    assert "minted and forfeited atoms" in " ".join(forged)
+
+
 @pytest.fixture
 def place(chain: EmbeddedChain, built: Programs, site: Site, authority: Keypair) -> Place:
     """Two epochs settled in small steps, with a cancelled order, partial fills, payouts and fees; a third collects."""

@@ -130,7 +130,7 @@ def _paying(here: Session, authority: Pubkey, meter: Meter, state: MeterState, *
     """Mint and burn what is due for the old owner.  Raises NotNow if he cannot be paid what waits for him."""
     old = state.owner
     hindrance = _hindrance(meter, state, user_of(here, old))
-    waiting = Mwh(state.cum_export_mwh - state.minted_mwh)
+    waiting = state.unminted_mwh
     if hindrance is None:
         (account,) = here.chain.accounts([here.site.grid_account(old)])
         there = account is not None and bool(account.data)
