@@ -233,11 +233,13 @@ class MeterState:
     rollovers: int
     multi_epoch: int
     window: tuple[EpochEnergy, ...] = field(metadata=_read_by(_window))
+    forfeited_mwh: Mwh
+    claimed_secs: int
 
     @property
     def unminted_mwh(self) -> Mwh:
-        """Export that is credited and still to be minted."""
-        return Mwh(self.cum_export_mwh - self.minted_mwh)
+        """Export that is credited, not given up and not minted yet; below 0 only if the books are wrong."""
+        return Mwh(self.cum_export_mwh - self.minted_mwh - self.forfeited_mwh)
 
     @property
     def frozen(self) -> bool:

@@ -1,6 +1,7 @@
 """The audit: proves from the chain's accounts alone that every token stands for measured energy.
 
-each meter   minted ≤ credited export (equal once everything is processed); burned + written off ≤ credited import
+each meter   minted + forfeited ≤ credited export (equal once everything is processed);
+             burned + written off ≤ credited import
 all meters   Σ minted = TokenConfig.total_minted; Σ burned = total_burned_consumption
 the mint     supply = total_minted - what was burned; the difference, if any, is holders' own SPL burns
 the rules    only the oracle mints, nobody can freeze, one domain
@@ -97,11 +98,12 @@ def _line(meter_id: str, state: MeterState) -> MeterLine:
 
 def _of_meter(meter_id: str, state: MeterState, *, settled: bool) -> Iterator[Check]:
     minted, credited = state.minted_mwh * ATOMS_PER_MWH, state.cum_export_mwh * ATOMS_PER_MWH
-    waiting = credited - minted
+    forfeited, waiting = state.forfeited_mwh * ATOMS_PER_MWH, state.unminted_mwh * ATOMS_PER_MWH
+    others = ((forfeited, "forfeited"), (waiting, "waiting"))
     yield Check(
         f"{meter_id}: minted atoms = 1,000 x credited export mWh",
         waiting == 0 or (waiting > 0 and not settled),
-        f"{minted} minted, {credited} credited" + (f", {waiting} waiting" if waiting > 0 else ""),
+        f"{minted} minted, {credited} credited" + "".join(f", {atoms} {what}" for atoms, what in others if atoms > 0),
     )
     gone = state.burned_mwh + state.written_off_import_mwh
     yield Check(

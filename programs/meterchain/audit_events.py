@@ -1,7 +1,7 @@
 """The audit of what was announced: the events of oracle and token add up to the accounts, meter by meter.
 
 history      reaches back to the initialisation of each program and of each meter, without gaps
-each meter   Σ accepted readings = credited energy; Σ minted and forfeited = minted; Σ written off; numbers only ascend
+each meter   Σ accepted readings = credited energy; Σ minted, Σ forfeited, Σ written off; numbers only ascend
 the token    Σ minted, Σ burned for consumption and Σ retired are its totals
 
 An RPC that has forgotten the beginning, or leaves something out, is told apart from books that are wrong: without the
@@ -138,10 +138,8 @@ def _of_meter(meter: Meter, state: MeterState, told: Told) -> Check:
         "readings": (told.readings, state.readings),
         "export mWh": (told.export_mwh, state.cum_export_mwh),
         "import mWh": (told.import_mwh, state.cum_import_mwh),
-        "minted and forfeited atoms": (
-            told.minted_atoms + told.forfeited_mwh * ATOMS_PER_MWH,
-            (state.cum_export_mwh - state.unminted_mwh) * ATOMS_PER_MWH,
-        ),
+        "minted atoms": (told.minted_atoms, state.minted_mwh * ATOMS_PER_MWH),
+        "forfeited mWh": (told.forfeited_mwh, state.forfeited_mwh),
         "written off mWh": (told.written_off_mwh, state.written_off_import_mwh),
     }
     wrong = [f"{what}: events {said}, account {has}" for what, (said, has) in pairs.items() if said != has]

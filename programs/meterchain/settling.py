@@ -39,9 +39,7 @@ def dues(chain: Chain, programs: Programs, state: MeterState) -> Dues:
         if account.delegate == pdas.burner(programs):
             open_mwh = state.cum_import_mwh - state.written_off_import_mwh - state.burned_mwh
             burn_mwh = min(open_mwh, min(account.amount, account.delegated_amount) // ATOMS_PER_MWH)
-    return Dues(
-        state.owner, state.cum_export_mwh - state.minted_mwh, max(0, burn_mwh), info is not None and bool(info.data)
-    )
+    return Dues(state.owner, state.unminted_mwh, max(0, burn_mwh), info is not None and bool(info.data))
 
 
 def settle(programs: Programs, payer: Pubkey, meter_id: str, due: Dues) -> list[Instruction]:

@@ -11,6 +11,7 @@ Lists are sorted by name and every type stands once, so that the same sources gi
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 PART = re.compile(r"--- IDL begin (\w+) ---\n(.*?)\n--- IDL end \1 ---", re.S)
@@ -54,7 +55,7 @@ def join(printed: str) -> str:
     idl["events"] = _by_name(idl.get("events", []) + events)
     idl["errors"] = sorted(idl.get("errors", []) + errors, key=lambda error: int(error["code"]))
     idl["constants"] = _by_name(idl.get("constants", []) + constants)
-    idl["types"] = _by_name(idl.get("types", []) + types)
+    idl["types"] = _by_name(_without_unused_aliases(idl, idl.get("types", []) + types))
     idl["accounts"] = _by_name(idl.get("accounts", []))
     for instruction in idl.get("instructions", []):
         _check_addresses(instruction)
@@ -63,6 +64,28 @@ def join(printed: str) -> str:
         raise IdlError(f"the IDL has unknown keys: {', '.join(sorted(unknown))}")
     text = json.dumps({key: idl[key] for key in KEYS if key in idl}, indent=1, ensure_ascii=False)
     return NUMBERS.sub(lambda found: " ".join(found[0].split()).replace("[ ", "[").replace(" ]", "]"), text) + "\n"
+
+
+def _without_unused_aliases(idl: dict[str, Any], types: list[Any]) -> list[Any]:
+    """Leave out `Pod…` and the like that no field names: the framework prints them beside the plain type that it uses.
+
+    anchorpy3 knows no aliases, and nobody needs these.
+    """
+    used = set(_names_in([idl, types]))
+    return [entry for entry in types if entry["type"].get("kind") != "type" or entry["name"] in used]
+
+
+def _names_in(part: object) -> Iterator[str]:
+    """Names of the types that fields, arguments and return values in this part are of."""
+    if isinstance(part, dict):
+        defined = part.get("defined")
+        if isinstance(defined, dict) and "name" in defined:
+            yield defined["name"]
+        for value in part.values():
+            yield from _names_in(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _names_in(value)
 
 
 def _check_addresses(instruction: dict[str, Any]) -> None:

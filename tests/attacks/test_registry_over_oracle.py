@@ -14,6 +14,7 @@ from tests.attacks.office import NEW_DEVICE, Office
 
 from meterchain import instructions as ix
 from meterchain.accounts import MeterStatus, Role, UserStatus, UserType
+from meterchain.audit import audit
 from meterchain.chain import TransactionFailed
 from meterchain.ed25519 import Signed, handover_message, possession_message, verify_message
 from meterchain.embedded import EmbeddedChain
@@ -172,7 +173,11 @@ def test_what_a_stolen_key_signed_and_nobody_minted_is_forfeited(
     mint(new, alice)
     assert balance(new, alice) == 500_000 + 100_000
     state = new.state()
-    assert state.minted_mwh == state.cum_export_mwh == 900_000 + 100_000
+    assert (state.minted_mwh, state.forfeited_mwh) == (500_000 + 100_000, 400_000)
+    assert state.cum_export_mwh == 900_000 + 100_000
+    books = audit(node.chain, office.built, settled=True)
+    assert [check for check in books.checks if not check.ok] == []
+    assert any("400000000 forfeited" in check.detail for check in books.checks)
 
 
 def test_a_later_replacement_forfeits_nothing_again(office: Office, node: Node, alice: Keypair) -> None:

@@ -2,8 +2,7 @@
 
     python drive_anchorpy.py IDL_FOLDER RPC < order.json          order and answer as drive.cjs has them
 
-anchorpy3 resolves no PDAs, so they are derived here.  Its IDL parser does not know type aliases, which spec 0.1.0 has;
-those that nothing refers to are left out before it sees the IDL.
+anchorpy3 reads our IDLs as they are.  It resolves no PDAs, so they are derived here.
 """
 
 import asyncio
@@ -24,12 +23,8 @@ from solders.system_program import ID as SYSTEM
 
 def load(folder: Path, name: str, provider: Provider) -> Program:
     """The program `name`."""
-    idl = json.loads((folder / f"{name}.json").read_text())
-    text = json.dumps([idl["instructions"], [each for each in idl["types"] if each["type"]["kind"] != "type"]])
-    idl["types"] = [
-        each for each in idl["types"] if each["type"]["kind"] != "type" or f'"name": "{each["name"]}"' in text
-    ]
-    return Program(Idl.from_json(json.dumps(idl)), Pubkey.from_string(idl["address"]), provider)
+    text = (folder / f"{name}.json").read_text()
+    return Program(Idl.from_json(text), Pubkey.from_string(json.loads(text)["address"]), provider)
 
 
 def find(program: Program, *seeds: bytes) -> Pubkey:

@@ -39,16 +39,18 @@ def meters_of(world: World) -> Iterator[tuple[Meter, dict[str, Any]]]:
 
 
 def measured_and_minted(world: World) -> None:
-    """Each meter is what the model says; minted ≤ credited export, burned and written off ≤ credited import."""
+    """Each meter is what the model says; no more is minted, burned, given up than was credited."""
     for meter, found in meters_of(world):
         state = meter.state
         assert state
         name = meter.meter_id
-        assert found["minted_mwh"] <= found["cum_export_mwh"] == state.cum_export, name
+        assert found["minted_mwh"] + found["forfeited_mwh"] <= found["cum_export_mwh"] == state.cum_export, name
         assert found["burned_mwh"] + found["written_off_import_mwh"] <= found["cum_import_mwh"] == state.cum_import, (
             name
         )
         assert (found["minted_mwh"], found["burned_mwh"]) == (state.minted, state.burned), name
+        assert (found["forfeited_mwh"], found["written_off_import_mwh"]) == (state.forfeited, state.written_off), name
+        assert found["claimed_secs"] == state.claimed, name
         assert (found["install_id"], found["seq"], found["last_ts"]) == (state.install, state.seq, state.last_ts), name
         assert (found["export_reg_mwh"], found["import_reg_mwh"]) == (state.export, state.import_), name
         assert found["last_digest"] == state.digest, name
@@ -59,8 +61,7 @@ def supply_adds_up(world: World) -> None:
     """Supply = Σ minted - Σ burned - plain SPL burns, and it lies in the accounts that we know."""
     tokens = world.eyes.account("energy_token", "TokenConfig", _pda(world, "token_config"))
     states = [found for _, found in meters_of(world)]
-    forfeited = sum(meter.state.forfeited for meter in world.meters.values() if meter.state)
-    assert tokens["total_minted"] == ATOMS * (sum(state["minted_mwh"] for state in states) - forfeited)
+    assert tokens["total_minted"] == ATOMS * sum(state["minted_mwh"] for state in states)
     assert tokens["total_burned_consumption"] == ATOMS * sum(state["burned_mwh"] for state in states)
     left = tokens["total_minted"] - tokens["total_burned_consumption"] - tokens["total_burned_voluntary"]
     supply = world.eyes.supply(world.ground.grid)

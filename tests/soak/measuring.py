@@ -165,10 +165,10 @@ def process_meter(world: World, meter: Meter) -> Receipt | None:
     if receipt and account:
         spent = tokens["epoch_minted"] if tokens["epoch_no"] == world.now - world.now % SLOT_S else 0
         cap = max(0, world.param(MINT_CAP) * ATOMS - spent)
-        mint = 0 if world.paused & MINT else min(state.cum_export - state.minted, cap // ATOMS)
+        mint = 0 if world.paused & MINT else min(state.unminted, cap // ATOMS)
         balance = account.amount + mint * ATOMS
         approved = account.delegated if account.delegate == bytes(pdas.burner(world.built)) else 0
-        due = min(state.cum_import - state.burned, approved // ATOMS, balance // ATOMS)
+        due = min(state.unburned, approved // ATOMS, balance // ATOMS)
         burn = 0 if world.paused & BURN else due
         meter.state = state.but(minted=state.minted + mint, burned=state.burned + burn)
         after = world.eyes.tokens(person.accounts[BASE])

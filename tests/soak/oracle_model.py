@@ -20,6 +20,7 @@ from meterchain.record import NEVER_MONEY, Reason, Record, record_digest
 from meterchain.units import SLOT_S
 
 SEQ_JUMP = 1_000_000
+IN_STEP = 2 * SLOT_S
 
 
 class No(Exception):
@@ -43,18 +44,47 @@ def rebased(meter: Meter, state: State) -> State:
     """The state as of the meter's present install."""
     if state.install >= meter.install:
         return state
-    lost = state.cum_export - state.minted if state.install < meter.forfeit else 0
+    if state.install < meter.forfeit:
+        state = disowned(state)
     return state.but(
         install=meter.install, export=meter.baseline[0], import_=meter.baseline[1], seq=0, digest=bytes(32),
-        last_ts=max(state.last_ts, meter.baseline_ts), minted=state.minted + lost, forfeited=state.forfeited + lost,
+        last_ts=max(state.last_ts, meter.baseline_ts), claimed=0,
     )  # fmt: skip
+
+
+def disowned(state: State) -> State:
+    """What is neither minted nor burned yet counts for nobody."""
+    return state.but(
+        forfeited=state.forfeited + state.unminted, written_off=state.written_off + state.unburned
+    )  # fmt: skip
+
+
+def floor_of(world: World, meter: Meter, *, periodic: bool) -> int:
+    """Energy in mWh that is believed whatever the time."""
+    return max(world.param(FLOOR_MWH), meter.resolution) if periodic else 0
 
 
 def bound(world: World, meter: Meter, elapsed: int, max_w: int, *, periodic: bool) -> int:
     """Most mWh that the meter can have measured."""
     seconds = min(elapsed, world.param(MAX_CATCHUP))
-    floor = max(world.param(FLOOR_MWH), meter.resolution) if periodic else 0
+    floor = floor_of(world, meter, periodic=periodic)
     return floor + max_w * seconds * 10 * world.param(PLAUSIBILITY_PCT) // 3_600
+
+
+def seconds(world: World, energy_mwh: int, max_w: int, floor_mwh: int) -> int:
+    """How long the meter needs for it at full power, rounded up."""
+    beyond, rate = 3_600 * max(0, energy_mwh - floor_mwh), max_w * 10 * world.param(PLAUSIBILITY_PCT)
+    return -(-beyond // rate) if beyond else 0
+
+
+def claimed(world: World, state: State, elapsed: int, secs: int) -> int:
+    """Seconds of full power claimed ahead of time, with `secs` more.  Raises No above MAX_CATCHUP."""
+    rested = world.now - state.accepted_at
+    left = max(0, state.claimed - rested)
+    if left == 0 and elapsed <= min(rested, IN_STEP):
+        return 0
+    require(left + secs <= world.param(MAX_CATCHUP) or not secs, "Implausible")
+    return left + secs
 
 
 def advance(old: int, new: int, modulus: int) -> int:
@@ -92,18 +122,21 @@ def accept(world: World, meter: Meter, state: State, record: Record, signing: Si
     fits = 895 <= into <= 1_020 and record.epoch > state.last_epoch if periodic else (
         0 <= into < 1_020 and record.epoch >= state.last_epoch)  # fmt: skip
     require(fits and record.epoch % SLOT_S == 0, "EpochMisaligned")
-    gains = []
+    gains, secs = [], 0
+    floor = floor_of(world, meter, periodic=periodic)
     directions = ((state.export, record.export_mwh, MeterKind.CONSUMPTION_ONLY),
                   (state.import_, record.import_mwh, MeterKind.GENERATION_ONLY))  # fmt: skip
     for (old, new, without), max_w in zip(directions, meter.max_w, strict=True):
         energy = advance(old, new, meter.modulus)
         counts = meter.kind is not without
         require(not counts or energy <= bound(world, meter, elapsed, max_w, periodic=periodic), "Implausible")
+        secs = max(secs, seconds(world, energy, max_w, floor) if counts else 0)
         gains.append(energy if counts else 0)
     return state.but(
         seq=record.seq, digest=record_digest(encoded), last_ts=record.ts, export=record.export_mwh,
         import_=record.import_mwh, last_epoch=record.epoch if periodic else state.last_epoch,
         cum_export=state.cum_export + gains[0], cum_import=state.cum_import + gains[1],
+        accepted_at=world.now, claimed=claimed(world, state, elapsed, secs),
     )  # fmt: skip
 
 

@@ -106,9 +106,22 @@ class State:
     cum_export: int = 0
     cum_import: int = 0
     minted: int = 0
-    """With what was forfeited: the program counts it as minted, so that it never is."""
     forfeited: int = 0
     burned: int = 0
+    written_off: int = 0
+    frozen_at: int = 0
+    """0: not frozen."""
+    accepted_at: int = 0
+    claimed: int = 0
+    """Seconds of rated power that were claimed ahead of the chain's time."""
+
+    @property
+    def unminted(self) -> int:
+        return self.cum_export - self.minted - self.forfeited
+
+    @property
+    def unburned(self) -> int:
+        return self.cum_import - self.burned - self.written_off
 
     def but(self, **changes: object) -> "State":
         return replace(self, **changes)  # type: ignore[arg-type]

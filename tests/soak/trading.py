@@ -83,8 +83,13 @@ def hold(world: World, dice: Random) -> bool:
     index = world.seat_of(person)
     if index is None:
         return False
-    call = world.ground.ix("set_seat_flags", {"trader": person.wallet}, {"seat": index, "flags": flags})
-    world.attempt(f"hold {person.name} {flags}", [call], person.key, {"Overflow"} if flags > 1 else ())
+    by, why = person.key, {"Overflow"} if flags > 1 else set[str]()
+    if dice.random() < 0.3:  # the department, which may let a Revoked user's go
+        by = world.decider(dice)
+        refused = world.unless_authority(by) or person.status is not UserStatus.REVOKED or flags
+        why |= {"Unauthorized"} if refused else set()
+    call = world.ground.flagging(Trader(person.key, index), flags, authority=by.pubkey())
+    world.attempt(f"hold {person.name} {flags}", [call], by, why)
     return True
 
 
@@ -219,7 +224,9 @@ def _order_flaws(world: World, person: Person, trader: Trader, market: dict[str,
     share = max(1, min(market["n_slots"] // max(1, market["open_seats"]), world.param(MAX_ORDERS)))
     why |= {"TooManyOrders"} if placed >= (share if opens else book["max_orders"]) else set()
     why |= {"OppositeSide"} if seat.order_epoch == epoch and seat.side != side else set()
-    why |= {"BookFull"} if len(world.eyes.orders(world.ground.books[index])) >= market["n_slots"] else set()
+    kept = market["n_seats"] - (0 if opens else book["seats_used"]) if placed else 0
+    full = len(world.eyes.orders(world.ground.books[index])) + kept >= market["n_slots"]
+    why |= {"BookFull"} if full else set()
     return why
 
 

@@ -93,3 +93,18 @@ def test_an_account_whose_fixed_address_is_a_path_is_an_error() -> None:
     program = PROGRAM | {"instructions": [{"name": "alfa", "accounts": [account], "args": []}]}
     with pytest.raises(IdlError, match="constraint ="):
         join(WHOLE[0] + part("program", program))
+
+
+def test_an_alias_that_no_field_names_is_left_out_and_one_that_is_named_stays() -> None:
+    """The framework prints `PodU64` beside the u64 that fields are of; anchorpy3 reads no IDL with an alias."""
+    named = {"defined": {"name": "Used"}}
+    alias = {"kind": "type", "alias": "u64"}
+    types = [
+        {"name": "Meter", "type": {"kind": "struct", "fields": [{"name": "a", "type": {"array": [named, 2]}}]}},
+        {"name": "Used", "type": alias},
+        {"name": "PodU64", "type": alias},
+    ]
+    idl = json.loads(
+        join(part("address", "11111111111111111111111111111112") + part("program", PROGRAM | {"types": types}))
+    )
+    assert [entry["name"] for entry in idl["types"]] == ["Meter", "Used"]

@@ -140,6 +140,11 @@ class Ground:
         accounts = {"authority": trader.wallet, "user": pdas.user(self.built, trader.wallet), "book": book} | bent
         return self.ix("cancel_order", accounts, {"slot": slot, "id": order_id})
 
+    def flagging(self, trader: Trader, flags: int, **bent: Bent) -> Instruction:
+        """set_seat_flags."""
+        accounts = {"authority": trader.wallet, "user": pdas.user(self.built, trader.wallet)}
+        return self.ix("set_seat_flags", accounts | bent, {"seat": trader.seat, "flags": flags})
+
     def moving(self, name: str, trader: Trader, asset: int, amount: int, **bent: Bent) -> Instruction:
         """Deposit or withdraw."""
         seat = bent.pop("seat", trader.seat)

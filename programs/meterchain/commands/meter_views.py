@@ -48,13 +48,14 @@ def shown(here: Session, meter_id: str) -> tuple[dict[str, Any], list[Row]]:
     if state is None:
         return document, [*rows, ("oracle", "has no account for it yet: run `meterbridge meter assign` again")]
     last = f"{time_of(state.last_ts)}, record {state.seq}" if state.readings else "nothing yet"
+    forfeited = f", {kwh(state.forfeited_mwh)} forfeited" if state.forfeited_mwh else ""
     frozen = ", FROZEN: two records of one number were proved" if state.frozen else ""
     return document, [
         *rows,
         ("last read", last + frozen),
         ("registers", f"{kwh(state.export_reg_mwh)} kWh export, {kwh(state.import_reg_mwh)} kWh import"),
         ("credited", f"{kwh(state.cum_export_mwh)} kWh export, {kwh(state.cum_import_mwh)} kWh import"),
-        ("GRID", f"{kwh(state.minted_mwh)} minted, {kwh(state.burned_mwh)} burned"),
+        ("GRID", f"{kwh(state.minted_mwh)} minted, {kwh(state.burned_mwh)} burned" + forfeited),
     ]
 
 
@@ -86,6 +87,7 @@ def document_of(meter: Meter, state: MeterState | None) -> dict[str, Any]:
             "cum_export_mwh": state.cum_export_mwh,
             "cum_import_mwh": state.cum_import_mwh,
             "minted_mwh": state.minted_mwh,
+            "forfeited_mwh": state.forfeited_mwh,
             "burned_mwh": state.burned_mwh,
             "written_off_import_mwh": state.written_off_import_mwh,
         },

@@ -77,9 +77,12 @@ def close_seat(programs: Programs, market: Market, wallet: Pubkey, authority: Pu
     return _build(programs, market, "close_seat", accounts)
 
 
-def set_seat_flags(programs: Programs, market: Market, trader: Pubkey, seat: int, flags: int) -> Instruction:
-    """Set HOLD, or take it back."""
-    return _build(programs, market, "set_seat_flags", {"trader": trader}, {"seat": seat, "flags": flags})
+def set_seat_flags(
+    programs: Programs, market: Market, trader: Pubkey, seat: int, flags: int, authority: Pubkey | None = None
+) -> Instruction:
+    """Set HOLD, or take it back; `authority` may take it from a Revoked user."""
+    accounts = {"authority": authority or trader, "user": pdas.user(programs, trader)}
+    return _build(programs, market, "set_seat_flags", accounts, {"seat": seat, "flags": flags})
 
 
 def deposit(programs: Programs, market: Market, trader: Pubkey, seat: int, asset: Asset, amount: Atoms) -> Instruction:

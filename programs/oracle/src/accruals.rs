@@ -7,9 +7,10 @@ use crate::events::{write_off, AccrualForfeited, ImportWrittenOff};
 
 /// Gives up what was exported and not minted yet.
 pub fn forfeit_export(state: &mut MeterState, meter_no: PodU32) {
-    let export_mwh = state.unminted_mwh().into();
-    state.minted_mwh = state.cum_export_mwh;
-    emit!(AccrualForfeited { export_mwh, owner: state.owner, meter_no });
+    let export_mwh = state.unminted_mwh();
+    // at most cum_export: cannot overflow
+    state.forfeited_mwh = state.forfeited_mwh.get().saturating_add(export_mwh).into();
+    emit!(AccrualForfeited { export_mwh: export_mwh.into(), owner: state.owner, meter_no });
 }
 
 /// Leaves what was imported and not burned yet to the bill: it is never burned. `reason` is a `write_off`.

@@ -32,7 +32,7 @@ pub struct Delivery<'a> {
 /// Takes a record whose signature was checked into `state`, or says why not; then `state` must be thrown away.
 ///
 /// A record that is the last accepted one again changes nothing.
-#[inline(always)]
+#[inline(never)] // a call has registers of its own, and its caller has none left: 15 units a record
 pub fn accept(state: &mut MeterState, meter: &Meter, record: &Record, delivery: &Delivery) -> Result<()> {
     follow_install(state, meter, record)?;
     let Some(missing) = missing_before(state, record)? else {
@@ -49,7 +49,6 @@ pub fn accept(state: &mut MeterState, meter: &Meter, record: &Record, delivery: 
 
     let elapsed = elapsed(state, record, delivery)?;
     state.last_ts = record.ts;
-    state.last_accept_ts = delivery.now.into();
     let slot = slot_of(state, record)?;
     if record.has_vague_time() {
         flags |= window_flag::VAGUE_TIME;
@@ -62,6 +61,10 @@ pub fn accept(state: &mut MeterState, meter: &Meter, record: &Record, delivery: 
         state.last_epoch = record.epoch;
     }
 
+    if !is_in_step(state, elapsed, delivery.now) || state.claimed_secs.get() != 0 {
+        catch_up(state, meter, record, delivery, elapsed)?;
+    }
+    state.last_accept_ts = delivery.now.into();
     let modulus = meter.register_modulus_mwh.get();
     let bound = Bound::new(delivery.governance, elapsed, record.is_periodic(), meter.resolution_mwh.get());
     let export = advance(state.export_reg_mwh.get(), record.export_reg_mwh.get(), modulus)?;
@@ -121,6 +124,7 @@ fn rebase(state: &mut MeterState, meter: &Meter) {
     state.seq = 0.into();
     state.last_digest = [0; 32];
     state.last_ts = state.last_ts.get().max(meter.baseline_ts.get()).into();
+    state.claimed_secs = PodU64::ZERO;
     state.install_id = meter.install_id;
 }
 
@@ -163,12 +167,12 @@ fn slot_of(state: &MeterState, record: &Record) -> Result<u32> {
     let (ts, epoch, last) = (record.ts.get(), record.epoch.get(), state.last_epoch.get());
     require!(epoch >= 0 && ts >= epoch, OracleError::EpochMisaligned);
     let into = ts.abs_diff(epoch);
-    let fits = if record.is_periodic() {
-        (PERIODIC_FROM..=SLOT_UNTIL).contains(&into) && epoch > last
+    if record.is_periodic() {
+        require!((PERIODIC_FROM..=SLOT_UNTIL).contains(&into) && epoch > last, OracleError::EpochMisaligned);
     } else {
-        into < SLOT_UNTIL && epoch >= last
-    };
-    require!(fits && epoch as u64 % SLOT_SECS == 0, OracleError::EpochMisaligned);
+        require!(into < SLOT_UNTIL && epoch >= last, OracleError::EpochMisaligned);
+    }
+    require!(epoch as u64 % SLOT_SECS == 0, OracleError::EpochMisaligned);
     // fits 32 bits for 122,000 years: the time was compared with the chain's
     Ok((epoch as u64 / SLOT_SECS) as u32)
 }
@@ -185,7 +189,7 @@ pub struct Advance {
 pub fn advance(old: u64, new: u64, modulus: u64) -> Result<Advance> {
     let in_range = modulus == 0 || new < modulus;
     if new >= old && in_range {
-        return Ok(Advance { energy: new - old, wrapped: false });
+        return Ok(Advance { energy: new.wrapping_sub(old), wrapped: false });
     }
     require!(old < modulus && in_range, OracleError::RegisterRegression);
     let energy = (modulus - old).checked_add(new).ok_or(OracleError::Overflow)?;
@@ -195,11 +199,13 @@ pub fn advance(old: u64, new: u64, modulus: u64) -> Result<Advance> {
 /// Step 7. What a meter can have measured: rated power × time × PCT, and a floor for the slot's own record.
 ///
 /// 1 W·s is 10/36 mWh and PCT counts hundredths, so energy in mWh ≤ floor + W × s × 10 × PCT / 3,600; compared without
-/// the division. Factors are bounded by what governance and registry allow, so that no product leaves 64 bits.
+/// the division. Governance and registry bound the factors in their own code, so that no product leaves 64 bits: asserted
+/// below, not checked for each record.
 #[derive(Clone, Copy, Debug)]
 pub struct Bound {
-    /// Seconds × 10 × PCT.
+    /// 10 × PCT: 1/3,600 mWh for each W and second.
     scale: u64,
+    secs: u64,
     floor_mwh: u64,
 }
 
@@ -214,19 +220,89 @@ const _: () = assert!(MOST_SECS * 10 * MOST_PCT * (MAX_RATED_W as u64) < MOST_MW
 impl Bound {
     #[inline(always)]
     pub fn new(governance: &GovernanceConfig, elapsed_secs: u64, periodic: bool, resolution_mwh: u32) -> Self {
-        let secs = elapsed_secs.min(governance.param(ParamId::MaxCatchupSecs)).min(MOST_SECS);
-        let pct = governance.param(ParamId::PlausibilityPct).min(MOST_PCT);
+        let secs = elapsed_secs.min(governance.param(ParamId::MaxCatchupSecs));
+        let scale = governance.param(ParamId::PlausibilityPct).wrapping_mul(10);
         let floor = governance.param(ParamId::PlausibilityFloorMwh).max(resolution_mwh.into());
-        Self { scale: secs * (10 * pct), floor_mwh: if periodic { floor } else { 0 } }
+        Self { scale, secs, floor_mwh: if periodic { floor } else { 0 } }
     }
 
     /// `energy_mwh`, if a meter of `max_w` can have measured it.
     #[inline(always)]
     pub fn check(&self, energy_mwh: u64, max_w: u32) -> Result<u64> {
-        let most = self.scale * u64::from(max_w.min(MAX_RATED_W));
-        let plausible = energy_mwh <= self.floor_mwh || (energy_mwh - self.floor_mwh).min(MOST_MWH) * MWH <= most;
+        let most = self.scale.wrapping_mul(self.secs).wrapping_mul(max_w.into());
+        let plausible = energy_mwh <= self.floor_mwh || self.beyond_floor(energy_mwh) <= most;
         require!(plausible, OracleError::Implausible);
         Ok(energy_mwh)
+    }
+
+    /// How long a meter of `max_w` needs for an energy that was checked, in whole seconds.
+    pub fn seconds(&self, energy_mwh: u64, max_w: u32) -> u64 {
+        if energy_mwh <= self.floor_mwh {
+            return 0;
+        }
+        self.beyond_floor(energy_mwh).div_ceil(self.scale.wrapping_mul(max_w.into()).max(1))
+    }
+
+    /// In 1/3,600 mWh; `energy_mwh` is above the floor.
+    #[inline(always)]
+    fn beyond_floor(&self, energy_mwh: u64) -> u64 {
+        energy_mwh.wrapping_sub(self.floor_mwh).min(MOST_MWH) * MWH
+    }
+}
+
+/// A record that comes no later than this after the one before it, by both clocks, claims nothing ahead of time.
+pub const IN_STEP_SECS: u64 = 2 * SLOT_SECS;
+
+/// Step 7, all records together. Each by itself is bounded, but many that are delivered at once could claim MAX_CATCHUP
+/// again and again, as far back as MAX_READING_AGE lets them.
+///
+/// So the seconds at full power that a record claims are added up unless it comes in step, and the chain's clock gives
+/// them back; the sum never passes MAX_CATCHUP. A meter that was silent for a year has that to claim, in however
+/// many records, and one that reports in step owes nothing. Energy counts, not time: an honest meter delivers a journal
+/// of many weeks at once, as long as it did not run at full power all the while.
+///
+/// Rare, so it works out for itself what `accept` does for every record.
+#[cold]
+#[inline(never)]
+fn catch_up(
+    state: &mut MeterState,
+    meter: &Meter,
+    record: &Record,
+    delivery: &Delivery,
+    elapsed_secs: u64,
+) -> Result<()> {
+    let modulus = meter.register_modulus_mwh.get();
+    let bound = Bound::new(delivery.governance, elapsed_secs, record.is_periodic(), meter.resolution_mwh.get());
+    let mut secs = 0;
+    for (counts, old, new, max_w) in [
+        (meter.generates(), state.export_reg_mwh, record.export_reg_mwh, meter.max_export_w),
+        (meter.consumes(), state.import_reg_mwh, record.import_reg_mwh, meter.max_import_w),
+    ] {
+        let energy_mwh = advance(old.get(), new.get(), modulus)?.energy;
+        if counts {
+            secs = bound.seconds(bound.check(energy_mwh, max_w.get())?, max_w.get()).max(secs);
+        }
+    }
+    let rested = u64::try_from(delivery.now.wrapping_sub(state.last_accept_ts.get())).unwrap_or(0);
+    let in_step = is_in_step(state, elapsed_secs, delivery.now);
+    let owed = owed(state.claimed_secs.get(), rested, secs, in_step);
+    // what is owed from before a lower MAX_CATCHUP bars nobody who claims nothing
+    require!(owed <= delivery.governance.param(ParamId::MaxCatchupSecs) || secs == 0, OracleError::Implausible);
+    state.claimed_secs = owed.into();
+    Ok(())
+}
+
+/// Does the record come `elapsed_secs` after the one before it, soon and not ahead of the chain's clock?
+#[inline(always)]
+fn is_in_step(state: &MeterState, elapsed_secs: u64, now: i64) -> bool {
+    elapsed_secs <= IN_STEP_SECS && elapsed_secs as i64 <= now.wrapping_sub(state.last_accept_ts.get())
+}
+
+/// Seconds of full power that are owed once `rested_secs` were given back and `secs` more are claimed.
+pub fn owed(before: u64, rested_secs: u64, secs: u64, in_step: bool) -> u64 {
+    match before.saturating_sub(rested_secs) {
+        0 if in_step => 0,
+        left => left.saturating_add(secs),
     }
 }
 
@@ -241,7 +317,8 @@ fn covers_several_slots(state: &MeterState, record: &Record) -> bool {
 #[inline(always)]
 fn credit(total_mwh: &mut PodU64, energy_mwh: u64) -> Result<u32> {
     let before = total_mwh.get();
-    let after = before.checked_add(energy_mwh).ok_or(OracleError::Overflow)?;
+    let after = before.wrapping_add(energy_mwh);
+    require!(after >= before, OracleError::Overflow);
     *total_mwh = after.into();
     // a bounded energy is far below 2^32 Wh, and after ≥ before
     Ok((after / 1_000).wrapping_sub(before / 1_000) as u32)

@@ -2,7 +2,7 @@
 
 use anchor_lang::bytemuck::Zeroable;
 use governance_interface::{GovernanceConfig, ParamId, PARAMS};
-use oracle::rules::{advance, Advance, Bound};
+use oracle::rules::{advance, owed, Advance, Bound};
 
 fn governance() -> GovernanceConfig {
     let mut config = GovernanceConfig::zeroed();
@@ -40,24 +40,45 @@ fn the_bound_is_the_formula_in_whole_numbers() {
         for secs in [60, 61, 900, 902, 604_800, u64::MAX] {
             for (periodic, floor) in [(true, 1_000), (false, 0)] {
                 let bound = Bound::new(&config, secs, periodic, 10);
-                let capped = u128::from(secs.min(604_800));
-                let most = u64::try_from(u128::from(watts) * capped * 10 * 120 / 3_600).expect("small") + floor;
+                let capped = secs.min(604_800);
+                let most =
+                    u64::try_from(u128::from(watts) * u128::from(capped) * 10 * 120 / 3_600).expect("small") + floor;
                 assert!(bound.check(most, watts).is_ok(), "{watts} W {secs} s");
                 assert!(bound.check(most + 1, watts).is_err(), "{watts} W {secs} s");
                 assert!(bound.check(u64::MAX, watts).is_err());
+                assert_eq!(bound.seconds(floor, watts), 0);
+                assert!(bound.seconds(most, watts) <= capped);
+                if watts > 3 {
+                    assert_eq!((bound.seconds(most, watts), bound.seconds(floor + 1, watts)), (capped, 1));
+                }
             }
         }
     }
 }
 
 #[test]
-fn no_parameter_and_no_meter_makes_the_bound_overflow() {
+fn what_was_claimed_ahead_comes_back_with_the_chains_time() {
+    assert_eq!(owed(0, 0, 500, false), 500);
+    assert_eq!(owed(500, 0, 500, false), 1_000);
+    assert_eq!(owed(500, 200, 100, false), 400);
+    assert_eq!(owed(500, 501, 100, false), 100);
+    // in step nothing is added, unless something is still owed
+    assert_eq!(owed(0, 900, 900, true), 0);
+    assert_eq!(owed(900, 900, 900, true), 0);
+    assert_eq!(owed(1_000, 900, 900, true), 1_000);
+    assert_eq!(owed(u64::MAX, 0, u64::MAX, false), u64::MAX);
+}
+
+#[test]
+fn no_parameter_and_no_meter_makes_the_bound_panic() {
     let mut config = GovernanceConfig::zeroed();
     for value in [0, 1, u64::MAX] {
         for id in [ParamId::MaxCatchupSecs, ParamId::PlausibilityPct, ParamId::PlausibilityFloorMwh] {
             config.system_parameters[id as usize] = value.into();
         }
         let bound = Bound::new(&config, u64::MAX, true, u32::MAX);
-        let _no_panic = (bound.check(u64::MAX, u32::MAX), bound.check(0, 0), bound.check(u64::MAX, 0));
+        for (energy, watts) in [(u64::MAX, u32::MAX), (0, 0), (u64::MAX, 0), (0, u32::MAX)] {
+            let _no_panic = (bound.check(energy, watts), bound.seconds(energy, watts));
+        }
     }
 }

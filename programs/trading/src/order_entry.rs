@@ -59,7 +59,13 @@ pub fn place(
     }
     require!(seat.side == side, TradingError::OppositeSide);
     require!(seat.placed < book.max_orders.get(), TradingError::TooManyOrders);
-    require!(book.len() < market.n_slots.get() as usize, TradingError::BookFull);
+    let kept = if seat.placed == 0 {
+        book.seats_used = book.seats_used.checked_add(1).ok_or(TradingError::Overflow)?.into();
+        0
+    } else {
+        book.kept_for_others(market.n_seats.get()) as usize
+    };
+    require!(book.len().saturating_add(kept) < market.n_slots.get() as usize, TradingError::BookFull);
     seat.placed = seat.placed.checked_add(1).ok_or(TradingError::Overflow)?;
     seat.open_orders = seat.open_orders.checked_add(1).ok_or(TradingError::Overflow)?;
 
@@ -119,7 +125,9 @@ fn enter(
 
 /// Opens an Idle book for `epoch`: from now on, this epoch's rules are what the parameters say at this moment.
 ///
-/// `max_orders` shares the slots among the seats, so that nobody can fill the book for the others by placing and cancelling.
+/// `max_orders` shares the slots among the seats that are open now. Whoever takes a seat later has the same, as far as there
+/// are slots, and one in any case: `place` keeps a slot for everybody's first order, so that all others together cannot
+/// fill the book before it by placing and cancelling.
 fn open(market: &mut Market, book: &mut Book, governance: &GovernanceConfig, epoch: i64) {
     let param = |id| governance.param(id);
     market.fee_bps = (param(ParamId::FeeBps) as u16).into();

@@ -74,6 +74,23 @@ def test_processing_takes_no_account_of_another_program_or_type(plant: Plant, no
     plant.process(node)
 
 
+@pytest.mark.parametrize(
+    ("name", "program", "kind"),
+    [("config", "oracle", "OracleConfig"), ("governance", "governance", "GovernanceConfig")],
+)
+def test_submission_takes_the_one_config_of_the_site_and_no_true_copy(
+    plant: Plant, node: Node, name: str, program: str, kind: str
+) -> None:
+    """Right owner, right type, and kinder rules: still not the account at the address that everybody knows."""
+    record = node.next(export=10)
+    plant.wait_for(record)
+    ed, ours = plant.submission(record)
+    fake = Pubkey.new_unique()
+    plant.patch(program, kind, targets(plant, node)[name], {}, at=fake)
+    assert plant.refusal([ed, plant.swap("oracle", "submit_meter_data", ours, **{name: fake})]) == "ConstraintAddress"
+    plant.deliver(record)
+
+
 def test_types_of_one_program_do_not_pass_for_each_other(plant: Plant, node: Node) -> None:
     record = node.next(export=10)
     plant.wait_for(record)

@@ -109,7 +109,7 @@ def test_import_that_a_thief_may_have_signed_burns_nothing(plant: Plant, node: N
     plant.process(node)
     state = plant.state(node)
     assert (state.burned_mwh, plant.account(node.owner).amount) == (3, 504_000)
-    assert state.minted_mwh == state.cum_export_mwh == 20_507
+    assert (state.minted_mwh, state.forfeited_mwh, state.cum_export_mwh) == (507, 20_000, 20_507)
     assert state.burned_mwh + state.written_off_import_mwh == state.cum_import_mwh
 
 

@@ -208,7 +208,7 @@ def test_what_a_compromised_device_claimed_is_forfeited(plant: Plant, node: Node
     plant.process(node)
     assert plant.account(node.owner).amount == 10_003_000
     state = plant.state(node)
-    assert (state.cum_export_mwh, state.minted_mwh) == (30_003, 30_003)
+    assert (state.cum_export_mwh, state.minted_mwh, state.forfeited_mwh) == (30_003, 10_003, 20_000)
 
 
 # --- O19 ---

@@ -166,14 +166,35 @@ def test_nobody_can_fill_the_book_for_one_who_has_not_ordered_yet(
 def test_a_full_book_takes_no_more(
     chain: EmbeddedChain, built: Programs, authority: Keypair, refused: Refused, ground: Ground
 ) -> None:
-    tiny = build(chain, built, authority, Plan(n_slots=4, n_seats=4, name="tiny"))
+    tiny = build(chain, built, authority, Plan(n_slots=4, n_seats=2, name="tiny"))
     first = tiny.join("first")
-    for _ in range(4):
+    for _ in range(3):
         tiny.place(first, SELL, 10, 5)
+    assert refused(tiny.order(first, SELL, 10, 5), by=first.key) == "BookFull", "the last place is the other seat's"
     late = tiny.join("late")
+    tiny.place(late, SELL, 10, 5)
     assert refused(tiny.order(late, SELL, 10, 5), by=late.key) == "BookFull"
     tiny.end_epoch()
     tiny.place(late, SELL, 10, 5)
+
+
+def test_who_takes_a_seat_after_the_book_was_opened_still_has_a_place_in_it(
+    chain: EmbeddedChain, built: Programs, authority: Keypair, refused: Refused, ground: Ground
+) -> None:
+    tight = build(chain, built, authority, Plan(n_slots=12, n_seats=4, name="tight"))
+    early = tight.join("early")
+    tight.place(early, SELL, 10, 5)  # the book opens with one seat: all twelve places are its share
+    for _ in range(8):
+        tight.place(early, SELL, 10, 5)
+    assert refused(tight.order(early, SELL, 10, 5), by=early.key) == "BookFull"
+    for name in ("second", "third", "fourth"):
+        late = tight.join(name)
+        tight.place(late, BUY, 10, 5)
+        assert refused(tight.order(late, BUY, 10, 5), by=late.key) == "BookFull"
+    assert len(tight.orders(tight.books[0])) == 12
+    tight.settle_epoch()
+    for _ in range(3):
+        tight.place(early, SELL, 10, 5)
 
 
 def test_one_side_in_an_epoch(ground: Ground, anna: Trader, refused: Refused) -> None:

@@ -53,7 +53,7 @@ def prepared(name: str, ground: Ground, anna: Trader, ben: Trader) -> Instructio
     if name == "close_seat":
         return ground.leaving(anna)
     if name == "set_seat_flags":
-        return ground.ix(name, {"trader": anna.wallet}, {"seat": anna.seat, "flags": 1})
+        return ground.flagging(anna, 1)
     if name == "payout":
         ground.send(ground.moving("deposit", anna, QUOTE, 10), by=anna.key)
         return ground.paying(anna)

@@ -42,10 +42,10 @@ def test_anyone_pays_everybody_out_and_twice_is_once(filled: Ground, anna: Trade
 
 
 def test_a_seat_on_hold_is_left_alone(filled: Ground, anna: Trader, ben: Trader) -> None:
-    filled.send(filled.ix("set_seat_flags", {"trader": anna.wallet}, {"seat": anna.seat, "flags": 1}), by=anna.key)
+    filled.send(filled.flagging(anna, 1), by=anna.key)
     filled.send(filled.paying(anna, ben))
     assert (free(filled, anna), free(filled, ben)) == ((SOME, SOME), (0, 0))
-    filled.send(filled.ix("set_seat_flags", {"trader": anna.wallet}, {"seat": anna.seat, "flags": 0}), by=anna.key)
+    filled.send(filled.flagging(anna, 0), by=anna.key)
     filled.send(filled.paying(anna))
     assert free(filled, anna) == (0, 0)
 

@@ -176,13 +176,35 @@ def test_a_vault_that_was_robbed_stops_every_movement(ground: Ground, anna: Trad
 def test_only_the_owner_sets_the_flags_and_only_known_ones(
     ground: Ground, anna: Trader, ben: Trader, refused: Refused
 ) -> None:
-    def flag(who: Trader, seat: int, flags: int) -> Instruction:
-        return ground.ix("set_seat_flags", {"trader": who.wallet}, {"seat": seat, "flags": flags})
-
-    assert refused(flag(ben, anna.seat, 1), by=ben.key) == "NotOwner"
-    assert refused(flag(anna, anna.seat, 2), by=anna.key) == "Overflow"
-    ground.send(flag(anna, anna.seat, 1), by=anna.key)
+    assert refused(ground.flagging(Trader(ben.key, anna.seat), 1), by=ben.key) == "NotOwner"
+    assert refused(ground.flagging(anna, 1, authority=ben.wallet), by=ben.key) == "Unauthorized"
+    assert refused(ground.flagging(anna, 2), by=anna.key) == "Overflow"
+    ground.send(ground.flagging(anna, 1), by=anna.key)
     assert ground.seat(anna).flags == 1
+
+
+def test_a_revoked_users_hold_does_not_keep_his_seat(
+    ground: Ground, anna: Trader, ben: Trader, refused: Refused, status: Status
+) -> None:
+    ground.send(ground.moving("deposit", anna, BASE, 1_000), by=anna.key)
+    ground.send(ground.flagging(anna, 1), by=anna.key)
+    office = ground.authority
+    release = ground.flagging(anna, 0, authority=office.pubkey())
+    for still in (0, 1):  # Active, Suspended
+        if still:
+            status(anna.key, still)
+        assert refused(release, by=office) == "Unauthorized"
+    status(anna.key, 2)
+    assert refused(ground.flagging(anna, 0, authority=ben.wallet), by=ben.key) == "Unauthorized"
+    assert refused(ground.flagging(Trader(anna.key, ben.seat), 0, authority=office.pubkey()), by=office) == "NotOwner"
+    ground.send(ground.paying(anna))
+    assert refused(ground.leaving(anna, authority=office.pubkey()), by=office) == "SeatInUse"
+    ground.send(release, by=office)
+    assert refused(ground.flagging(anna, 1, authority=office.pubkey()), by=office) == "Unauthorized"
+    before = ground.tokens(ground.account(anna.wallet, BASE))
+    ground.send(ground.paying(anna))
+    assert ground.tokens(ground.account(anna.wallet, BASE)) == before + 1_000
+    ground.send(ground.leaving(anna, authority=office.pubkey()), by=office)
 
 
 def test_a_consumer_may_have_a_seat(ground: Ground) -> None:

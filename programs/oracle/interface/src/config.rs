@@ -56,10 +56,12 @@ impl OracleConfig {
     /// May `relayer` deliver records of a meter of `owner`?
     #[inline(always)]
     pub fn allows(&self, relayer: &Address, owner: &Address) -> bool {
-        if self.relayer_mode == RelayerMode::Anyone as u8 {
-            return true;
-        }
-        let listed = self.relayers.iter().take(usize::from(self.relayer_count));
-        address_eq(relayer, owner) || listed.into_iter().any(|known| address_eq(known, relayer))
+        self.relayer_mode == RelayerMode::Anyone as u8 || address_eq(relayer, owner) || self.lists(relayer)
+    }
+
+    /// Is `relayer` one of `relayers`?
+    #[inline(never)]
+    fn lists(&self, relayer: &Address) -> bool {
+        self.relayers.iter().take(usize::from(self.relayer_count)).any(|known| address_eq(known, relayer))
     }
 }

@@ -80,7 +80,11 @@ pub struct MeterState {
     pub multi_epoch: PodU32,
     /// The last eight slots, at `epoch_no % 8`.
     pub window: [EpochEnergy; 8],
-    pub reserved: [u8; 64],
+    /// Part of `cum_export_mwh` that was given up and is never minted.
+    pub forfeited_mwh: PodU64,
+    /// Seconds of rated power that were claimed ahead of the chain's clock, which gives them back; see the oracle's rules.
+    pub claimed_secs: PodU64,
+    pub reserved: [u8; 48],
 }
 
 impl MeterState {
@@ -92,10 +96,11 @@ impl MeterState {
         self.flags.get() & FROZEN != 0
     }
 
-    /// Export that was measured and not yet minted, mWh.
+    /// Export that was measured, not given up and not yet minted, mWh.
     #[inline(always)]
     pub fn unminted_mwh(&self) -> u64 {
-        self.cum_export_mwh.get().saturating_sub(self.minted_mwh.get())
+        let settled = self.minted_mwh.get().saturating_add(self.forfeited_mwh.get());
+        self.cum_export_mwh.get().saturating_sub(settled)
     }
 
     /// Import that was measured, not billed off chain and not yet burned, mWh.

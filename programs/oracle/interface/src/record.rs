@@ -68,6 +68,7 @@ pub mod status_flag {
 /// Reason and the three zero bytes after it, but for `PERIODIC`.
 const OTHER_REASONS: [u32; 4] =
     [reason::BEGIN as u32, reason::END as u32, reason::FINAL as u32, reason::EXCEPTION as u32];
+const REASON_AT: usize = core::mem::offset_of!(Record, reason);
 
 /// A record, read in place.
 #[repr(C)]
@@ -103,7 +104,9 @@ impl Record {
     /// Is this a record of version 1 with nothing in it that we do not know?  Says nothing about whose it is.
     #[inline(always)]
     pub fn is_well_formed(&self) -> bool {
-        let reason = u32::from_le_bytes([self.reason, self.zero[0], self.zero[1], self.zero[2]]);
+        // in one piece: byte by byte it costs three times as much
+        let bytes = bytemuck::bytes_of(self);
+        let reason = bytes[REASON_AT..].first_chunk().map_or(0, |chunk| u32::from_le_bytes(*chunk));
         self.magic == MAGIC
             && self.version == VERSION
             && (self.time_status == time_status::SYNCHRONISED || matches!(self.time_status, b'U' | b'I' | b'R'))

@@ -2,8 +2,8 @@
 
 use anchor_lang::{address_eq, prelude::*};
 use common::{signature::Signatures, units};
-use governance_interface::{pause, GovernanceConfig};
-use oracle_interface::{reason, MeterState, OracleConfig, Record, MAX_RECORDS, RECORDS_AT, RECORD_LEN};
+use governance_interface::{pause, GovernanceConfig, GOVERNANCE};
+use oracle_interface::{reason, MeterState, OracleConfig, Record, MAX_RECORDS, ORACLE, RECORDS_AT, RECORD_LEN};
 use registry_interface::{Meter, MeterStatus};
 
 use crate::{
@@ -15,9 +15,9 @@ use crate::{
 pub struct SubmitMeterData {
     /// Whoever delivers; pays the fee and is otherwise trusted with nothing.
     pub relayer: Signer,
-    /// The only account of its type, so its address is not compared: every reading pays for this instruction.
+    #[account(address = ORACLE)]
     pub config: Account<OracleConfig>,
-    /// As `config`.
+    #[account(address = GOVERNANCE)]
     pub governance: Account<GovernanceConfig>,
     /// Shows the Ed25519 instruction, and that we were not called by CPI.
     pub instructions: Sysvar<SysvarInstructions>,
@@ -71,7 +71,8 @@ fn take(batch: &Batch, k: usize, bytes: &[u8; RECORD_LEN], meter: AccountView, s
     // holds it.
     let mut state = unsafe { Account::<MeterState>::load_mut(state)? };
     check_belonging(record, &meter, &state, batch)?;
-    let signed = batch.signatures.covers_own_data(k, RECORDS_AT + RECORD_LEN * k, RECORD_LEN, &meter.meter_key);
+    let at = RECORDS_AT.wrapping_add(RECORD_LEN.wrapping_mul(k)); // k < MAX_RECORDS
+    let signed = batch.signatures.covers_own_data(k, at, RECORD_LEN, &meter.meter_key);
     require!(signed, OracleError::SignatureMismatch);
     rules::accept(&mut state, &meter, record, &batch.delivery)
 }

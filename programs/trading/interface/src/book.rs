@@ -97,12 +97,20 @@ pub struct Book {
     pub live: PodU32,
     pub bid_lots: [PodU32; 1024],
     pub ask_lots: [PodU32; 1024],
-    pub reserved: [u8; 32],
+    /// Seats with an order in this epoch, cancelled ones too.
+    pub seats_used: PodU32,
+    pub reserved: [u8; 28],
 }
 
 impl Book {
     /// Layout version that this code reads and writes.
     pub const VERSION: u8 = 1;
+
+    /// Slots that are kept for the first order of whoever has none in this epoch; `n_seats` is the market's.
+    #[inline(always)]
+    pub fn kept_for_others(&self, n_seats: u32) -> u32 {
+        n_seats.saturating_sub(self.seats_used.get())
+    }
 
     /// Lots at each tick of one side.
     #[inline(always)]
@@ -127,6 +135,7 @@ impl Book {
         self.total_bid_lots = PodU64::ZERO;
         self.total_ask_lots = PodU64::ZERO;
         self.live = PodU32::ZERO;
+        self.seats_used = PodU32::ZERO;
         bytemuck::bytes_of_mut(&mut self.bid_lots).fill(0); // one system call; element by element it costs 10,000 CU
         bytemuck::bytes_of_mut(&mut self.ask_lots).fill(0);
     }
