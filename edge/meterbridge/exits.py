@@ -61,6 +61,7 @@ EXIT_CODES: Mapping[str, int] = {
     "meterprov.disk_image.NoCardImage": USAGE,
     "meterprov.disks.DiskRefused": REFUSED,
     "meterprov.flash.FlashRefused": REFUSED,
+    "meterprov.extra.ExtraMissing": USAGE,
     "meterprov.fat.FatError": REFUSED,
     "meterprov.image.ImageExists": REFUSED,
     "meterprov.label.LabelError": USAGE,

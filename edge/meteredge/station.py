@@ -89,7 +89,7 @@ class Station:
         self._version = version("meterbridge")
         self.frames = FrameRing(clock)
         self.bus = bus_of(config, clock, self.frames.hear)
-        relayer, known = load_relayer(Path(config.chain.relayer)), programs.load()
+        relayer, known = load_relayer(Path(config.chain.relayer)), programs.load(config.chain.programs_folder)
         with ExitStack() as undo:
             posts = []
             for one in config.each():

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from meteredge import config as agent
 from meteredge.profiles import load as load_profile
+from meterprov.paths import PROGRAMS_ON_NODE
 from meterprov.site_file import MeterTable, SiteFile
 
 STATE = PurePosixPath("/var/lib/meterbridge")
@@ -30,6 +31,7 @@ def agent_toml(site: SiteFile, meter: MeterTable) -> str:
             "rpc": site.chain.rpc,
             "relayer": str(STATE / "relayer.json"),
             "settle_every": site.chain.settle_every,
+            "programs": PROGRAMS_ON_NODE if site.chain.programs is not None else None,
         },
         "state": {"directory": str(STATE)},
     }

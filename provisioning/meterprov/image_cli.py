@@ -42,6 +42,9 @@ def image(
     Exit codes: 0 made, 2 the site file or the base is not right, 3 wheels or files cannot be reached, 4 refused (no
     room, read back otherwise, a file is there).
     """
+    from meterprov.extra import need_extra
+
+    need_extra()
     from meteredge.clock import SystemClock
     from meterprov import manifest as facts
     from meterprov import wheels as wheelhouse

@@ -25,6 +25,9 @@ def label(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Draw labels, ten on a page of A4: meter id, QR code (id, site, fingerprint of the key; no owner), lights."""
+    from meterprov.extra import need_extra
+
+    need_extra()
     from meterchain.claim import read_claim
     from meteredge.clock import SystemClock
     from meterprov import manifest as facts

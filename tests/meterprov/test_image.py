@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.meterprov import cards
 
+from meterbridge.__main__ import main
 from meteredge.clock import VirtualClock
 from meteredge.config import parse
 from meterprov import manifest
@@ -342,3 +343,11 @@ def test_a_serial_number_that_the_wire_does_not_tell_travels_as_the_plates(
         assert "serial" not in tomllib.loads(volume.read("/meterbridge/agent.toml").decode())["meter"]
     telling = order.meter.model_copy(update={"serial": "10000007"})
     assert "meterbridge/label" not in _make(replace(order, meter=telling, replace=True), wheels).files
+
+
+def test_a_machine_without_the_extra_is_told_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("meterprov.extra.find_spec", lambda name: None if name == "fatfs" else name)
+    assert main(["provision", "image", "base.img", "--site", "s", "--node", "M", "-o", "o"]) == 2
+    assert capsys.readouterr().err == "meterbridge: missing here: fatfs; pip install 'meterbridge[provision]'\n"

@@ -24,6 +24,7 @@ from meteredge.install.errors import InstallFailed, InstallRefused
 from meteredge.install.host import Host
 from meteredge.install.unit_files import SERVICES
 from meterprov.first_boot.outcome import CLAIM, board_serial, read_outcome, write_on_card, write_outcome
+from meterprov.paths import PROGRAMS_ON_NODE
 
 UNREACHED, BUSY = 3, 75
 ANSWER_S = 90.0
@@ -111,6 +112,8 @@ def _steps(payload: Path, host: Host, told: Callable[[str], None], as_agent: AsA
     try:
         plan = changes.plan(host, config=(payload / "agent.toml").read_text("utf-8"))
         changes.carry_out(plan.steps, told)
+        for idl in sorted((payload / "programs" / "idl").glob("*.json")):
+            host.write(f"{PROGRAMS_ON_NODE}/idl/{idl.name}", idl.read_text("utf-8"), 0o644)
     except (InstallFailed, InstallRefused) as error:
         raise FirstBootFailed("install", str(error)) from error
     said = as_agent(["agent", "key", "--new"])

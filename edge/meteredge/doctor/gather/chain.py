@@ -42,7 +42,7 @@ def chain_facts(
         there = chain.clock()
         answered_in_s = clock.monotonic() - began
         ahead_s = there.unix_s - clock.utc()
-        facts = _look(chain, programs.load(), config, relayer, answered_in_s)
+        facts = _look(chain, programs.load(config.chain.programs_folder), config, relayer, answered_in_s)
     except ChainError as error:
         return Unknown(str(error)), None
     finally:
