@@ -1,7 +1,8 @@
 """`site authority`: who decides for the site, in two steps and with a delay, and who else may pause it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -30,6 +31,7 @@ from meterchain.commands.session import (
 )
 from meterchain.commands.site_rules import governance_of, time_of
 from meterchain.parameters import BY_NAME
+from meterchain.programs import Programs
 from meterchain.site import SiteError
 from meterchain.units import ATOMS_PER_MWH
 from meterchain.wallets import load_wallet
@@ -145,10 +147,8 @@ def guardian(
 ) -> None:
     """Name who may pause, and nothing else, besides the authority; or nobody."""
     with session(context, rpc, programs, dry_run=dry_run) as here:
-        if governance_of(here).guardian != who:
-            signer = load_wallet(authority.expanduser(), "the authority")
-            step = instructions.set_guardian(here.programs, signer.pubkey(), who)
-            attempt(lambda: here.chain.send([step], [signer]))
+        there = governance_of(here).guardian
+        _appoint(here, authority, there, who, instructions.set_guardian)
         conclude(here, *_state(here), as_json=as_json)
 
 
@@ -167,10 +167,8 @@ def validator(
 ) -> None:
     """Name the single validator, who may pause as the guardian may; or nobody."""
     with session(context, rpc, programs, dry_run=dry_run) as here:
-        if governance_of(here).single_validator != who:
-            signer = load_wallet(authority.expanduser(), "the authority")
-            step = instructions.set_single_validator(here.programs, signer.pubkey(), who)
-            attempt(lambda: here.chain.send([step], [signer]))
+        there = governance_of(here).single_validator
+        _appoint(here, authority, there, who, instructions.set_single_validator)
         conclude(here, *_state(here), as_json=as_json)
 
 
@@ -218,6 +216,18 @@ def push(
                 steps = _push(here, listed, signer.pubkey(), mirror)
                 attempt(lambda steps=steps, signer=signer: here.chain.send(steps, [signer]))  # type: ignore[misc]
         conclude(here, *_state(here), as_json=as_json)
+
+
+def _appoint(
+    here: Session,
+    authority: Path,
+    there: Pubkey,
+    who: Pubkey,
+    setting: Callable[[Programs, Pubkey, Pubkey], Instruction],
+) -> None:
+    if there != who:
+        signer = load_wallet(authority.expanduser(), "the authority")
+        attempt(lambda: here.chain.send([setting(here.programs, signer.pubkey(), who)], [signer]))
 
 
 def _push(here: Session, listed: list[Pubkey], signer: Pubkey, mirror: Mirror) -> list[Instruction]:
