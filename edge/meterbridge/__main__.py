@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, Command] = {
     "agent": Command("meteredge.cli", "app", "the node: install, check, run, once, status, claim, update"),
     "doctor": Command("meteredge.doctor.cli", "app", "one sheet about this node, from the terminals to the chain"),
     "scan": Command("meteredge.scan.cli", "app", "who is on this bus: units, speed, parity, model"),
+    "watch": Command("meteredge.watch.cli", "app", "this node, live: values, slot, bus, journal, chain"),
     "bundle": Command("meteredge.bundle.cli", "app", "a support archive without secrets"),
     "site": Command("meterchain.commands.site", "app", "the operator's: deploy, init, status, pause, params"),
     "user": Command("meterchain.commands.user", "app", "who takes part: register, show, approve"),

@@ -54,6 +54,7 @@ EXIT_CODES: Mapping[str, int] = {
     "meteredge.status_file.StatusFileError": USAGE,
     "meteredge.scan.plan.ScanError": USAGE,
     "meteredge.slots.SlotStaysOpen": REFUSED,
+    "meteredge.watch.cli.NoScreen": USAGE,
     "meterbridge.pages.NoSuchPage": USAGE,
     "metersim.bus.catalogue.FaultUnknown": USAGE,
     "meterprov.bridge.BridgeError": REFUSED,
