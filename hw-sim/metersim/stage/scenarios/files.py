@@ -61,7 +61,7 @@ class Config(_Table):
     """One sentence: what must be true."""
     begin: datetime = datetime.fromisoformat("2026-06-21T11:00:00+00:00")
     """Start of the first slot, UTC."""
-    slots: Annotated[int, Field(ge=1, le=96)] = 4
+    slots: Annotated[int, Field(ge=1, le=960)] = 4
     seed: int = 1
     settle_every: int = 4
     poll_s: float = 300
