@@ -22,7 +22,7 @@ EXIT_CODES: Mapping[str, int] = {
     "meterchain.programs.ArtifactError": UNREACHED,
     "meterchain.record.RecordError": USAGE,
     "meterchain.relay.broker.BrokerError": USAGE,
-    "meterchain.relay.broker.BrokerUnreachable": UNREACHED,
+    "meterchain.relay.unreachable.BrokerUnreachable": UNREACHED,
     "meterchain.relay.tables.TablesError": UNREACHED,
     "meterchain.relay.window.WindowError": USAGE,
     "meterchain.saved_account.NoSavedAccount": USAGE,

@@ -16,6 +16,7 @@ from meterchain.units import Slot
 from meteredge.bridge_watch import BridgeNews
 from meteredge.bus_errors import BusError
 from meteredge.clock import Clock
+from meteredge.courier import Courier
 from meteredge.dating import KEEP_EVERY_S, KEEP_MOST, first_dated
 from meteredge.forwarder import DeliveryReport, Forwarder
 from meteredge.journal import Install, Journal, LastSigned, Row, State, Undated, UnknownInstall
@@ -92,6 +93,7 @@ class Agent:
         ledger: Ledger,
         settle_every: int = 4,
         witness: Witness | None = None,
+        courier: Courier | None = None,
         boot_id: str | None = None,
         next_key: NextKey | None = None,
     ) -> None:
@@ -110,7 +112,7 @@ class Agent:
         self._boot_id = boot_id or secrets.token_hex(16)
         self._signer = signer
         self._witness = witness
-        self._forwarder = Forwarder(ledger, journal, clock, settle_every=settle_every)
+        self._forwarder = Forwarder(ledger, journal, clock, settle_every=settle_every, courier=courier)
         self._lock = threading.Lock()
         self._status = AgentStatus(journal.identity.meter_id, str(signer.public_key))
         self._stopped: DeliveryStopped | None = None

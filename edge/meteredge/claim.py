@@ -118,7 +118,9 @@ def make_wanted(path: Path, clock: Clock, read: Callable[[AgentConfig, Clock], R
 
 
 def own_addresses(path: Path, *, new: bool) -> dict[str, str]:
-    """The public halves of the meter's key and of the relayer's wallet; `new` makes what there is none of.
+    """The public halves of the meter's key and of the node's wallet; `new` makes what there is none of.
+
+    Where a relay pays there is no wallet.
 
     Raises ConfigError, KeyFileError.
     """
@@ -126,13 +128,12 @@ def own_addresses(path: Path, *, new: bool) -> dict[str, str]:
     relayer = Path(config.chain.relayer)
     if new and config.key.file and not Path(config.key.file).exists():
         create_key(Path(config.key.file))
+    ours = {"meter_id": config.meter.id, "meter_key": str(Signer(load_meter_key(config)).public_key)}
+    if config.relay is not None:
+        return ours
     if new and not relayer.exists():
         create_relayer(relayer)
-    return {
-        "meter_id": config.meter.id,
-        "meter_key": str(Signer(load_meter_key(config)).public_key),
-        "relayer": str(load_relayer(relayer).pubkey()),
-    }
+    return {**ours, "relayer": str(load_relayer(relayer).pubkey())}
 
 
 def read_once(config: AgentConfig, clock: Clock) -> Reading:

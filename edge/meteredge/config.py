@@ -138,6 +138,19 @@ class ChainTable(_Table):
         return url
 
 
+class RelayTable(_Table):
+    """[relay], instead of a wallet of the node's own: records are published over MQTT 5 and a relay pays."""
+
+    broker: Annotated[str, Field(examples=["mqtts://mqtt.example.org"]), PUBLIC]
+    """The broker: mqtts://HOST[:PORT], or mqtt:// on this machine."""
+    username: Annotated[Annotated[str, Field(examples=["METER_001"])] | None, PUBLIC] = None
+    """How the broker knows this node."""
+    password_file: Annotated[Annotated[str, Field(examples=["/var/lib/meterbridge/broker.password"])] | None, PUBLIC] = None
+    """Its password there, a file of mode 0600."""
+    ca_file: Annotated[Annotated[str, Field(examples=["/etc/meterbridge/broker-ca.pem"])] | None, PUBLIC] = None
+    """The broker's certificate authority; without it, the system's."""
+
+
 class StateTable(_Table):
     """[state]: where the agent writes."""
 
@@ -167,6 +180,7 @@ class AgentConfig(_Table):
     bridge: BridgeTable | None = None
     only_key: Annotated[KeyTable, Field(alias="key")] = KeyTable(file="/var/lib/meterbridge/meter.key")
     chain: ChainTable
+    relay: RelayTable | None = None
     state: StateTable = StateTable()
 
     @model_validator(mode="after")
@@ -183,6 +197,12 @@ class AgentConfig(_Table):
         units = [meter.unit for meter in self.meters] + ([self.bridge.unit] if self.bridge else [])
         _refuse_twins("unit", units)
         _refuse_twins("key", [repr(meter.key) for meter in self.meters])
+        return self
+
+    @model_validator(mode="after")
+    def _one_pays(self) -> "AgentConfig":
+        if self.relay is not None and "relayer" in self.chain.model_fields_set:
+            raise ValueError("[relay] pays for this node: take `relayer` out of [chain], or [relay] out of the file")
         return self
 
     def of(self, meter_id: str | None = None) -> "AgentConfig":

@@ -1,7 +1,8 @@
 """The forwarder: brings signed records to the chain, in order, and believes only what the meter's account shows.
 
 One `step` looks at the chain, reconciles, sends what is due in as few transactions as fit, looks again, and settles
-(mints, burns) at its cadence.  It never sleeps and never blocks the closing of slots: whoever calls it decides when.
+(mints, burns) at its cadence.  With a courier it sends nothing itself: records are published for a relay, which settles
+too.  It never sleeps and never blocks the closing of slots: whoever calls it decides when.
 """
 
 import secrets
@@ -16,8 +17,10 @@ from meterchain.chain import (
     Receipt,
     TransactionFailed,
 )
+from meterchain.relay.unreachable import BrokerUnreachable
 from meterchain.units import Seq
 from meteredge.clock import Clock
+from meteredge.courier import Courier
 from meteredge.journal import Install, Journal, Row, State
 from meteredge.ledger import ROWS_PER_TRANSACTION, Ledger, View
 from meteredge.reconcile import (
@@ -75,8 +78,10 @@ class Forwarder:
         *,
         settle_every: int = 4,
         first_salt: int | None = None,
+        courier: Courier | None = None,
     ) -> None:
         """`settle_every`: mint and burn once in so many records (4 = hourly), 0: leave that to others."""
+        self._courier = courier
         self._ledger = ledger
         self._journal = journal
         self._clock = clock
@@ -106,14 +111,17 @@ class Forwarder:
 
     def _bring_up_to_date(self) -> None:
         found = self._look()
-        if found is not None and found[1].state is None:
+        if found is not None and found[1].state is None and self._courier is None:
             self._transact("init_meter_state", self._ledger.open_state)
             found = self._look()
-        if found is None or found[1].state is None:
+        if found is None or (found[1].state is None and self._courier is None):
             return
         install, confirmed = found
         after = max(accepted_seq(confirmed.state, install), install.start_seq)
         rows = self._journal.due_after(install.install_id, after, MOST_ROWS_A_STEP)
+        if self._courier is not None:
+            self._hand_over(rows, self._courier, opened=confirmed.state is not None)
+            return
         delivered = self._deliver(rows)
         if rows:
             self._note(chain_ahead_s=self._ledger.chain.clock().unix_s - self._clock.utc())
@@ -142,6 +150,30 @@ class Forwarder:
         """Send in batches; False as soon as one record has to wait."""
         batches = (rows[at : at + ROWS_PER_TRANSACTION] for at in range(0, len(rows), ROWS_PER_TRANSACTION))
         return all(self._deliver_batch(batch) for batch in batches)
+
+    def _hand_over(self, rows: Sequence[Row], courier: Courier, *, opened: bool) -> None:
+        """Publish what is due.  A record that gets nowhere is rehearsed, and judged as if we had sent it."""
+        while rows and courier.is_stuck(rows[0]):
+            try:
+                self._ledger.rehearse(rows[0], opened=opened)
+            except TransactionFailed as failure:
+                if not self._refused(rows[0], failure):
+                    return
+                rows = rows[1:]
+            else:
+                problem = f"record {rows[0].seq} was published and is not on the chain, which would take it"
+                self._leave(Verdict.RETRY, f"{problem}: look after the relay and its broker")
+                break
+        if not rows:
+            return
+        try:
+            if not courier.hand_over(rows):
+                return
+        except BrokerUnreachable as error:
+            self._leave(Verdict.RETRY, f"the broker is out of reach ({error}); everything is kept and published later")
+            return
+        self._journal.note_sent(rows[-1].install_id, rows[-1].seq)
+        self._note(sent=tuple(row.seq for row in rows))
 
     def _deliver_batch(self, batch: Sequence[Row]) -> bool:
         try:

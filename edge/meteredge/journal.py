@@ -325,13 +325,13 @@ class Journal:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
-                    yield
                     if self._sent_through >= 0:
                         self._connection.execute(
                             "UPDATE record SET state = 'sent', code = NULL WHERE id <= ? AND id > ? "
                             "AND state NOT IN ('final', 'refused')",
                             (self._sent_through, self._first_unsent()),
                         )
+                    yield
                     self._connection.execute("COMMIT")
                 except BaseException:
                     if self._connection.in_transaction:

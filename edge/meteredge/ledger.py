@@ -14,7 +14,7 @@ from solders.pubkey import Pubkey
 from meterchain import instructions as build
 from meterchain import pdas, settling, transactions
 from meterchain.accounts import Meter, MeterState, OracleConfig, parse
-from meterchain.chain import Chain, Commitment, Receipt
+from meterchain.chain import BadTransaction, Chain, Commitment, Receipt
 from meterchain.ed25519 import Signed
 from meterchain.instructions import SignedRecord
 from meterchain.programs import Programs
@@ -36,9 +36,15 @@ class View:
 
 
 class Ledger:
-    """The chain, seen by one meter's node.  `relayer` pays, `meter_key` is the public half of what signs."""
+    """The chain, seen by one meter's node.
 
-    def __init__(self, chain: Chain, programs: Programs, relayer: Keypair, meter_id: str, meter_key: Pubkey) -> None:
+    `relayer` pays; None where a relay does, and then nothing can be sent from here.  `meter_key` is the public half of
+    what signs.
+    """
+
+    def __init__(
+        self, chain: Chain, programs: Programs, relayer: Keypair | None, meter_id: str, meter_key: Pubkey
+    ) -> None:
         self.chain = chain
         self.meter_id = meter_id
         self._meter_key = bytes(meter_key)
@@ -65,14 +71,27 @@ class Ledger:
 
     def open_state(self, salt: int) -> Receipt:
         """Open the oracle's account of the meter.  Raises as Chain.send does."""
-        return self._send([build.init_meter_state(self._programs, self._relayer.pubkey(), self.meter_id)], salt)
+        return self._send([build.init_meter_state(self._programs, self._payer.pubkey(), self.meter_id)], salt)
 
     def submit(self, rows: Sequence[Row], salt: int) -> Receipt:
         """Deliver up to ROWS_PER_TRANSACTION records in the order of seq.  Raises as Chain.send does."""
-        records = [SignedRecord(row.record, Signed(self._meter_key, row.signature)) for row in rows]
-        before = self._preamble(salt, _SUBMIT_UNITS + _SUBMIT_UNITS_PER_ROW * len(rows))
-        pair = build.submit_meter_data(self._programs, self._relayer.pubkey(), records, position=len(before))
-        return self.chain.send([*before, *pair], [self._relayer])
+        return self.chain.send(self._submission(self._payer.pubkey(), rows, salt), [self._payer])
+
+    def rehearse(self, row: Row, *, opened: bool) -> None:
+        """Ask the chain whether it would take a record now; nothing is sent or paid, no wallet of ours is needed.
+
+        Unless the oracle's account of the meter is `opened`, that is rehearsed with it.
+
+        Raises TransactionFailed as `submit` would, other ChainErrors if the chain cannot say.
+        """
+        (info,) = self.chain.accounts([self._oracle])
+        if info is None:
+            raise BadTransaction("there is no oracle on this chain")
+        oracle = parse(self._programs, OracleConfig, info)
+        # Somebody has to stand there as the payer: one who may deliver, and whose account exists.
+        payer = oracle.relayers[0] if oracle.relayer_mode else oracle.engineering_authority
+        first = [] if opened else [build.init_meter_state(self._programs, payer, self.meter_id)]
+        self.chain.simulate(self._submission(payer, [row], 0, first), payer)
 
     def dues(self, state: MeterState) -> Dues:
         """What settling would move.  Raises ChainUnreachable."""
@@ -80,10 +99,24 @@ class Ledger:
 
     def settle(self, dues: Dues, salt: int) -> Receipt:
         """Mint and burn what is due; opens the owner's GRID account if there is none.  Raises as Chain.send does."""
-        return self._send(settling.settle(self._programs, self._relayer.pubkey(), self.meter_id, dues), salt)
+        return self._send(settling.settle(self._programs, self._payer.pubkey(), self.meter_id, dues), salt)
+
+    @property
+    def _payer(self) -> Keypair:
+        if self._relayer is None:
+            raise BadTransaction("this node has no wallet: a relay delivers for it")
+        return self._relayer
+
+    def _submission(
+        self, relayer: Pubkey, rows: Sequence[Row], salt: int, first: Sequence[Instruction] = ()
+    ) -> list[Instruction]:
+        records = [SignedRecord(row.record, Signed(self._meter_key, row.signature)) for row in rows]
+        units = _SUBMIT_UNITS + _SUBMIT_UNITS_PER_ROW * len(rows) + settling.SETTLE_UNITS * len(first)
+        before = [*self._preamble(salt, units), *first]
+        return [*before, *build.submit_meter_data(self._programs, relayer, records, position=len(before))]
 
     def _send(self, asked: list[Instruction], salt: int) -> Receipt:
-        return self.chain.send([*self._preamble(salt, settling.SETTLE_UNITS), *asked], [self._relayer])
+        return self.chain.send([*self._preamble(salt, settling.SETTLE_UNITS), *asked], [self._payer])
 
     @staticmethod
     def _preamble(salt: int, units: int) -> list[Instruction]:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from meteredge.agent import Agent
 from meteredge.bus import Bus
 from meteredge.clock import Clock
 from meteredge.config import AgentConfig
+from meteredge.courier import Courier
 from meteredge.frame_ring import FrameRing
 from meteredge.journal import Identity, Journal, State
 from meteredge.key_rotation import settle_cut
@@ -36,11 +38,27 @@ def load_meter_key(config: AgentConfig) -> SigningKey:
     return load_key(Path(config.key.file or ""))
 
 
+def _courier(config: AgentConfig, clock: Clock) -> Courier | None:
+    """Who publishes the records of the only meter of `config`; None where the node pays itself.  Raises BrokerError."""
+    if config.relay is None:
+        return None
+    from meterchain.relay.broker import broker_at, publish  # nodes that pay themselves do without the MQTT client
+
+    wanted = config.relay
+    broker = broker_at(
+        wanted.broker,
+        username=wanted.username,
+        password_file=Path(wanted.password_file) if wanted.password_file else None,
+        ca_file=Path(wanted.ca_file) if wanted.ca_file else None,
+    )
+    return Courier(partial(publish, broker, config.domain, config.meter.id), clock)
+
+
 class Post:
     """One meter of a station."""
 
     def __init__(
-        self, config: AgentConfig, bus: Bus, chain: Chain, known: Programs, relayer: Keypair, clock: Clock
+        self, config: AgentConfig, bus: Bus, chain: Chain, known: Programs, relayer: Keypair | None, clock: Clock
     ) -> None:
         """`config` has this meter alone.  Raises KeyFileError, JournalError, ProfileError, RequestRefused."""
         self.config = config
@@ -61,6 +79,7 @@ class Post:
             ledger=Ledger(chain, known, relayer, self.name, self.signer.public_key),
             settle_every=config.chain.settle_every,
             witness=self.meter if config.bridge else None,
+            courier=_courier(config, clock),
         )
 
     def describe(self, counts: Mapping[State, int]) -> dict[str, Any]:
@@ -83,13 +102,14 @@ class Station:
     """One bus and its meters."""
 
     def __init__(self, config: AgentConfig, chain: Chain, clock: Clock) -> None:
-        """Raises KeyFileError, JournalError, ProfileError, ConfigError, RequestRefused."""
+        """Raises KeyFileError, JournalError, ProfileError, ConfigError, RequestRefused, BrokerError."""
         self.config = config
         self.clock = clock
         self._version = version("meterbridge")
         self.frames = FrameRing(clock)
         self.bus = bus_of(config, clock, self.frames.hear)
-        relayer, known = load_relayer(Path(config.chain.relayer)), programs.load(config.chain.programs_folder)
+        relayer = None if config.relay else load_relayer(Path(config.chain.relayer))
+        known = programs.load(config.chain.programs_folder)
         with ExitStack() as undo:
             posts = []
             for one in config.each():

@@ -91,10 +91,18 @@ def test_the_annotated_file_of_the_documentation_is_accepted_and_shows_every_key
     known = {
         f"{table}.{key}"
         for table, keys in (config.model_dump(by_alias=True) | {"meter": config.meter.model_dump()}).items()
-        if table != "schema"
+        if table not in {"schema", "relay"}  # who pays is either a wallet or a relay
         for key in keys
     }
     assert known - shown == {"chain.programs", "key.credential", "meter.direction", "meter.key"}
+
+
+def test_the_relay_of_the_documentation_takes_the_place_of_the_wallet(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "relay.md").read_text("utf-8")
+    text = page.split("```toml\n", 1)[1].split("```", 1)[0]
+    config = _load(tmp_path, GOOD.replace('relayer = "/var/lib/meterbridge/relayer.json"\n', "") + text)
+    assert config.relay is not None
+    assert all(config.relay.model_dump().values()), "every key is shown"
 
 
 # --- several meters on one bus

@@ -15,21 +15,20 @@ import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from meterchain.relay.unreachable import BrokerUnreachable
 from meterchain.relay.window import topic, topics
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 TIMEOUT_S = 10.0
 AGAIN_S = 1.0
 AGAIN_MOST_S = 60.0
+EXPIRES_S = 3_600
+"""A broker that holds a message back so long need not deliver it any more: it was published again."""
 _QOS = 1
 
 
 class BrokerError(Exception):
     """The broker's address or its password file cannot be used; the message says what is expected."""
-
-
-class BrokerUnreachable(Exception):
-    """The broker does not answer, or does not let us in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +72,14 @@ def broker_at(
     return Broker(parts.hostname, port, tls, username, _secret(password_file), ca_file)
 
 
-async def publish(broker: Broker, domain: bytes, meter_id: str, payload: bytes, expires_s: int) -> None:
+def publish(broker: Broker, domain: bytes, meter_id: str, payload: bytes) -> None:
     """Hand one window to the broker; returns once the broker has it.  Raises BrokerUnreachable."""
+    asyncio.run(_publish(broker, domain, meter_id, payload))
+
+
+async def _publish(broker: Broker, domain: bytes, meter_id: str, payload: bytes) -> None:
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    properties.MessageExpiryInterval = expires_s
+    properties.MessageExpiryInterval = EXPIRES_S
     try:
         async with _client(broker, f"node-{domain.hex()}-{meter_id}") as client:
             await client.publish(topic(domain, meter_id), payload, qos=_QOS, properties=properties)

@@ -66,7 +66,9 @@ def _look(
     state = fetch(chain, built, MeterState, pdas.meter_state(built, address))
     owner = fetch(chain, built, User, pdas.user(built, meter.owner)) if meter else None
     wallet = None if isinstance(relayer, Unknown) else chain.accounts([relayer])[0]
-    listed = oracle is None or oracle.relayer_mode != LISTED_ONLY or relayer in oracle.relayers
+    listed = (
+        config.relay is not None or oracle is None or oracle.relayer_mode != LISTED_ONLY or relayer in oracle.relayers
+    )
     return ChainFacts(
         host=chain.name,
         answered_in_s=answered_in_s,

@@ -56,6 +56,8 @@ def key_facts(config: AgentConfig, journal: Found[JournalFacts] | None, said: st
 
 def relayer_address(config: AgentConfig) -> Found[Pubkey]:
     """The address of the wallet that pays."""
+    if config.relay is not None:
+        return Unknown(f"a relay pays for this node ({config.relay.broker})")
     path = Path(config.chain.relayer)
     try:
         numbers = json.loads(path.read_text("utf-8"))
