@@ -145,7 +145,9 @@ class RelayTable(_Table):
     """The broker: mqtts://HOST[:PORT], or mqtt:// on this machine."""
     username: Annotated[Annotated[str, Field(examples=["METER_001"])] | None, PUBLIC] = None
     """How the broker knows this node."""
-    password_file: Annotated[Annotated[str, Field(examples=["/var/lib/meterbridge/broker.password"])] | None, PUBLIC] = None
+    password_file: Annotated[
+        Annotated[str, Field(examples=["/var/lib/meterbridge/broker.password"])] | None, PUBLIC
+    ] = None
     """Its password there, a file of mode 0600."""
     ca_file: Annotated[Annotated[str, Field(examples=["/etc/meterbridge/broker-ca.pem"])] | None, PUBLIC] = None
     """The broker's certificate authority; without it, the system's."""
