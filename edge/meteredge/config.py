@@ -121,7 +121,7 @@ class ChainTable(_Table):
     """File of the wallet that pays (64 numbers in JSON, as `solana-keygen` writes it)."""
     settle_every: Annotated[int, Field(ge=0, le=96), PUBLIC] = 4
     """Mint and burn once in so many records; 0 leaves that to others."""
-    programs: Annotated[str, Field(examples=["/etc/meterbridge/programs"])] | None = None
+    programs: Annotated[Annotated[str, Field(examples=["/etc/meterbridge/programs"])] | None, PUBLIC] = None
     """OUT of `make programs` for ids of one's own; without it, the development ids."""
 
     @property
