@@ -27,7 +27,7 @@ from packaging.version import Version
 from meterprov.system import System
 
 MACHINE = "aarch64"
-NODE_EXTRAS = ("web",)
+NODE_EXTRAS = ("web", "technician")
 """Extras of ours that a node has, where the wheel offers them."""
 OWN = "meterbridge"
 """What our own wheel is called."""

@@ -121,10 +121,9 @@ def gather(config: AgentConfig, bench: Bench, load_step: Load | None = None) -> 
 def _by_agent(
     config: AgentConfig, bench: Bench, profile: Profile, agent: AgentSocket, said: AgentSays, load_step: Load | None
 ) -> _Line:
-    settings = f"{said.frames.baud} {said.frames.character}"
     bus = AgentBus(agent, AgentPort(said.frames.baud, said.frames.character), bench.clock, bench.tell)
     port = port_facts(config.bus.port, trouble=None, agent_has_it=True, root=bench.root)
-    wire = wire_of_agent(said.counts, said.frames.frames, settings)
+    wire = wire_of_agent(config.meter.unit, said.counts, said.frames)
     try:
         return _read(config, bench, profile, bus, port, wire, load_step)
     except AgentError as error:

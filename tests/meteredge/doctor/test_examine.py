@@ -147,7 +147,7 @@ def test_beside_a_running_agent_the_doctor_asks_it_and_leaves_the_port_alone(enr
         sheet = examine(load(enrolled.config), Bench(SystemClock(), lambda _url: node.chain))
     found = lines(sheet)
     assert "the agent has it" in found["port"].fact
-    assert {found[name].verdict for name in ("port", "owner", "wiring", "key")} == {PASS}
+    assert [found[name] for name in ("port", "owner", "wiring", "key") if found[name].verdict is not PASS] == []
     assert "the registry has SDM120" in found["meter"].fact
     assert found["agent"].fact.startswith("running")
 

@@ -87,7 +87,7 @@ def bias(facts: Facts) -> Check:
         return _BIAS.left_out(wire.why)
     if wire.leading_zeros:
         return _BIAS.warned(
-            f"stray zeros before {wire.leading_zeros} of {wire.asked} answers: the idle line floats",
+            f"stray zeros before answers ({wire.leading_zeros} times): the idle line floats",
             "fit one pair of bias resistors (390 to 680 Ω) for the whole bus",
         )
     return _BIAS.passed("no stray zeros")

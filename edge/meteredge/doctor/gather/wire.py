@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 from meteredge.clock import Clock
 from meteredge.doctor.facts import WireFacts
-from meteredge.frame_log import Frame
+from meteredge.frame_log import FrameLog, pairs
 from meteredge.plan import Block
 from meteredge.probe import Outcome, Probe, ProbePort, ask, listen, questions_in
 from meteredge.profiles import Profile
 from meteredge.scan.plan import Setting
 from meteredge.scan.search import OpenPort
+from meteredge.transceiver import crc_is_right, is_exception
 
 QUESTIONS = 5
 LISTEN_S = 3.0
@@ -77,21 +78,27 @@ def other_settings(profile: Profile, now: Setting) -> tuple[Setting, ...]:
     return tuple(setting for setting in dict.fromkeys(all_of_them) if setting != now)[:MOST_SETTINGS]
 
 
-def wire_of_agent(counts: Mapping[str, int], frames: Iterable[Frame], settings: str) -> WireFacts:
-    """What the agent has counted since it started, and overheard in the last minutes."""
-    strangers = [question for frame in frames if frame.dir == "unasked" for question in questions_in(frame.data)]
+def wire_of_agent(unit: int, counts: Mapping[str, int], log: FrameLog) -> WireFacts:
+    """How `unit` answered in the last minutes; echo and stray zeros are counted since the agent started."""
+    heard = log.frames[:-1] if log.frames and log.frames[-1].dir == "tx" else log.frames  # its answer is under way
+    asked = [(question.data, answer) for question, answer in pairs(heard) if question.data[:1] == bytes((unit,))]
+    answers = [(question, answer.data) for question, answer in asked if answer is not None]
+    whole = [(question, data) for question, data in answers if crc_is_right(data)]
+    right = [data for question, data in whole if data[0] == question[0] and data[1] & 0x7F == question[1]]
+    exceptions = sum(map(is_exception, right))
+    unasked = [frame.data for frame in log.frames if frame.dir == "unasked"]
     return WireFacts(
-        asked=counts.get("requests", 0),
-        answered=counts.get("replies", 0),
-        silent=counts.get("no_reply", 0),
-        damaged=counts.get("corrupt_reply", 0),
-        wrong=counts.get("wrong_reply", 0),
-        exceptions=counts.get("device_exception", 0),
-        unasked_bytes=counts.get("unasked_bytes", 0),
+        asked=len(asked),
+        answered=len(right) - exceptions,
+        silent=len(asked) - len(answers),
+        damaged=len(answers) - len(whole),
+        wrong=len(whole) - len(right),
+        exceptions=exceptions,
+        unasked_bytes=sum(map(len, unasked)),
         echoes=counts.get("echoes", 0),
         leading_zeros=counts.get("leading_zeros", 0),
-        strangers=tuple(question.hex(" ") for question in strangers),
-        settings=settings,
+        strangers=tuple(question.hex(" ") for data in unasked for question in questions_in(data)),
+        settings=f"{log.baud} {log.character}",
     )
 
 
