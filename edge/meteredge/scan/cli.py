@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from meteredge.probe import ProbePort
 from meteredge.scan.report import ScanReport, says
 from meteredge.scan.search import OpenPort, Progress
 from meteredge.start import DEFAULT_PATH
@@ -87,7 +88,7 @@ def _port(
     loaded = load(config)
     name = loaded.bus.port
     if not take_port:
-        yield name, ports_of(name, clock)
+        yield name, _unless_lent(ports_of(name, clock), loaded.socket_path)
         return
     with AgentSocket(loaded.socket_path) as agent:
         try:
@@ -97,6 +98,22 @@ def _port(
             yield name, ports_of(name, clock)
             return
         yield name, lent_ports(agent, ports_of(name, clock), clock, say)
+
+
+def _unless_lent(open_port: OpenPort, socket: Path) -> OpenPort:
+    """Where it is the agent that has the port, the next step is --take-port."""
+    from meteredge.bus_errors import PortBusy
+    from meteredge.scan.plan import Setting
+
+    def open_free(setting: Setting) -> ProbePort:
+        try:
+            return open_port(setting)
+        except PortBusy as busy:
+            if not socket.exists():
+                raise
+            raise PortBusy(busy.fact, "it is the agent: add --take-port, it lends the port between two slots") from busy
+
+    return open_free
 
 
 @contextmanager

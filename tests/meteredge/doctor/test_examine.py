@@ -152,6 +152,14 @@ def test_beside_a_running_agent_the_doctor_asks_it_and_leaves_the_port_alone(enr
     assert found["agent"].fact.startswith("running")
 
 
+def test_a_scan_beside_a_running_agent_is_told_to_borrow_the_port(
+    enrolled: Cabinet, node: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(enrolled, node.chain):
+        assert main(["scan", "--quick", "--config", str(enrolled.config)]) == 75
+    assert "--take-port" in capsys.readouterr().err
+
+
 def test_the_command_prints_a_sheet_and_its_exit_code_is_the_worst_line(
     cabinet: Cabinet, capsys: pytest.CaptureFixture[str]
 ) -> None:
