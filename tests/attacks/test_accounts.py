@@ -1,4 +1,4 @@
-"""Attacks that every instruction of Governance and Registry invites, by table (threats.md X1 to X4, X9, X11, X16)."""
+"""Attacks that every instruction of Governance and Registry invites, by table (threats.md X1 to X4, X9 to X16)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from meterchain.chain import TransactionFailed
 from meterchain.embedded import EmbeddedChain
 from meterchain.instructions import MeterAssignment
 from meterchain.programs import Programs
+from meterchain.units import UnixTime
 
 Refusal = Callable[[Sequence[Instruction], Sequence[Keypair]], str]
 Bend = Callable[..., Instruction]
@@ -46,6 +47,16 @@ CALLS = {
     "verify_meter": "settled",
 }
 """Each instruction, and the state of the chain in which it succeeds."""
+WEEK = 604_800
+"""PAUSE_MAX_SECS: a pause set now ends then."""
+
+REGISTRY_WRITE = {
+    "register_user", "update_user", "assign_meter", "set_meter_limits", "replace_meter", "rebase_meter",
+    "reassign_meter", "unassign_meter",
+}  # fmt: skip
+"""What bit 0 stops; of these two programs no bit stops anything else."""
+PUSHED = "set_authority"
+"""Only governance can sign it: test_governance_push.py and test_governance_authorities.py."""
 
 UNITS = {
     "initialize_governance": 2_472,
@@ -178,6 +189,45 @@ def fresh(chain: EmbeddedChain, call: Call) -> set[int]:
 def test_compute_units_stay_where_they_are(chain: EmbeddedChain, call: Call) -> None:
     units = chain.send(call.with_ours(call.ours), call.signers).compute_units
     assert units == pytest.approx(UNITS[call.name], rel=0.05)
+
+
+# --- X14: the pause matrix ---
+
+
+def test_the_matrix_knows_every_instruction(built: Programs) -> None:
+    names = {shape["name"] for program in ("governance", "registry") for shape in built[program].raw["instructions"]}
+    assert names - {PUSHED} == set(CALLS)
+    assert set(CALLS) > REGISTRY_WRITE
+
+
+def outcome(chain: EmbeddedChain, call: Call) -> str:
+    """`done`, or the name of the error; nothing is changed."""
+    try:
+        chain.simulate(call.with_ours(call.ours), call.signers[0].pubkey())
+    except TransactionFailed as refusal:
+        return refusal.name
+    return "done"
+
+
+def test_a_pause_stops_what_it_names_until_it_expires_and_nothing_else(
+    chain: EmbeddedChain, call: Call, built: Programs, authority: Keypair
+) -> None:
+    assert outcome(chain, call) == "done"
+    if call.name == "initialize_governance":
+        return  # there is nothing yet that could be paused
+    governance = pdas.governance(built)
+    (unpaused,) = chain.accounts([governance])
+    assert unpaused is not None
+    now = chain.clock().unix_s
+    for mask in [1 << bit for bit in range(6)] + [0x3F]:
+        chain.set_account(governance, owner=unpaused.owner, data=unpaused.data)
+        chain.send([ix.emergency_pause(built, authority.pubkey(), mask, 0)], [authority])
+        stopped = mask & 1 and call.name in REGISTRY_WRITE
+        assert outcome(chain, call) == ("Paused" if stopped else "done"), mask
+    chain.set_unix_time(UnixTime(now + WEEK - 1))
+    assert outcome(chain, call) == ("Paused" if call.name in REGISTRY_WRITE else "done")
+    chain.set_unix_time(UnixTime(now + WEEK))
+    assert outcome(chain, call) == "done"
 
 
 def test_no_signature_can_be_left_out(

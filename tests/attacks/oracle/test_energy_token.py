@@ -283,6 +283,7 @@ def test_exits_are_never_paused(rich: Plant, node: Node, other: Node, mask: int)
             ix.revoke_consumption(rich.built, owner),
             ix.burn(rich.built, owner, Atoms(1)),
             ix.transfer(rich.built, owner, other.owner.pubkey(), Atoms(1)),
+            ix.create_token_account(rich.built, owner, owner),
         ],
         [node.owner],
     )

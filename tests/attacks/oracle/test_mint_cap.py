@@ -1,10 +1,12 @@
-"""Attacks on the cap of minting (threats.md E1), on a chain where a test may sign for the oracle's PDA."""
+"""Attacks on the cap and the pause of minting (threats.md E1, X14); a test may sign for the oracle's PDA here."""
 
 import pytest
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
+from tests.attacks import test_energy_token_authority
+from tests.attacks.oracle import test_energy_token, test_processing
 from tests.attacks.oracle.plant import Node, Plant
 
 from meterchain import pdas
@@ -14,6 +16,8 @@ from meterchain.tokens import TOKEN_PROGRAM
 from meterchain.units import SLOT_S
 
 CAP_ATOMS = 100_000
+MINT = 1 << 2
+WEEK = 604_800
 
 
 @pytest.fixture
@@ -90,3 +94,30 @@ def test_even_the_oracle_mints_only_to_an_active_users_own_account(plant: Plant,
     assert refused(plant, node, 1) == "UserInactive"
     plant.patch("registry", "User", pdas.user(plant.built, node.owner.pubkey()), {"status": 0})
     mint(plant, node, 1)
+
+
+@pytest.mark.parametrize("mask", [1 << bit for bit in range(6)] + [0x3F])
+def test_minting_stops_by_its_own_bit_until_that_expires(plant: Plant, node: Node, mask: int) -> None:
+    plant.pause(mask)
+    if mask & MINT:
+        assert refused(plant, node, 1) == "Paused"
+        plant.chain.advance(WEEK - 1)
+        assert refused(plant, node, 1) == "Paused"
+        plant.chain.advance(1)
+    mint(plant, node, 1)
+
+
+def test_each_instruction_of_the_token_has_its_place_in_the_matrix(plant: Plant) -> None:
+    """Stopped: mint_to, above.  What the oracle burns it leaves out itself: test_processing.py."""
+    never = {
+        "burn_for_consumption": test_processing.test_a_pause_stops_its_own_part_and_no_other,
+        "burn": test_energy_token.test_exits_are_never_paused,
+        "transfer": test_energy_token.test_exits_are_never_paused,
+        "approve_consumption": test_energy_token.test_exits_are_never_paused,
+        "revoke_consumption": test_energy_token.test_exits_are_never_paused,
+        "create_associated_token_account": test_energy_token.test_exits_are_never_paused,
+        "sync_total_supply": test_energy_token_authority.test_an_emergency_stops_neither_the_count_nor_the_mirror,
+        "set_authority": test_energy_token_authority.test_an_emergency_stops_neither_the_count_nor_the_mirror,
+    }
+    names = {shape["name"] for shape in plant.built["energy_token"].raw["instructions"]}
+    assert names == set(never) | {"mint_to", "initialize_token"}

@@ -1,4 +1,6 @@
-"""Attacks on who delivers and on what the department says of it (threats.md O17): each beside the call unharmed."""
+"""Attacks by who delivers and on what the department says of it (threats.md O17, S3): each beside the call unharmed."""
+
+from dataclasses import replace
 
 import pytest
 from solders.instruction import AccountMeta, Instruction
@@ -10,6 +12,8 @@ from tests.attacks.oracle.plant import Node, Plant
 from meterchain import instructions as ix
 from meterchain.accounts import OracleConfig, fetch
 from meterchain.chain import TransactionFailed
+from meterchain.instructions import SignedRecord
+from meterchain.units import Mwh
 
 MOST = 8
 
@@ -50,6 +54,29 @@ def test_a_listed_site_takes_records_from_its_relayers_and_the_owner_only(
         assert delivered_by(plant, node, who) == "done"
     command(plant, listing(plant, listed_only=False))
     assert delivered_by(plant, node, stranger) == "done"
+
+
+def test_who_has_the_relayers_key_can_only_spend_its_fees(plant: Plant, node: Node, other: Node) -> None:
+    """He makes no record, bends none, is paid for none, and decides nothing; the next relayer delivers what waited."""
+    command(plant, listing(plant, plant.relayer.pubkey()))
+    thief, record = plant.relayer, node.next(export=10)
+    plant.deliver(other.next(export=10))
+    plant.wait_for(record)
+    forged = replace(record, export_mwh=Mwh(record.export_mwh + 1))
+    own = ix.submit_meter_data(plant.built, thief.pubkey(), [node.sign(forged.encode(), thief)], position=0)
+    assert plant.refusal(own, thief) == "SignatureMismatch"
+    honest = node.sign(record.encode())
+    bent = SignedRecord(forged.encode(), honest.signed)
+    assert (
+        plant.refusal(ix.submit_meter_data(plant.built, thief.pubkey(), [bent], position=0), thief)
+        == "InvalidSignature"
+    )
+    elsewhere = plant.site.grid_account(node.owner.pubkey())
+    assert plant.refusal([plant.processing(other, token_account=elsewhere)], thief) == "BadTokenAccount"
+    for call in (listing(plant, thief.pubkey(), by=thief), ix.set_active(plant.built, thief.pubkey(), active=False)):
+        assert plant.refusal([call], thief) == "Unauthorized"
+    plant.deliver(record)
+    assert plant.state(node).cum_export_mwh == 10
 
 
 def test_an_owner_brings_no_record_of_another_ones_meter(plant: Plant, node: Node, other: Node) -> None:

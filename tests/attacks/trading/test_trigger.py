@@ -1,4 +1,4 @@
-"""Attacks on the oracle's trigger of the market (threats.md O16)."""
+"""Attacks on the oracle's trigger of the market (threats.md O16, X14)."""
 
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
@@ -13,6 +13,7 @@ from meterchain.units import SLOT_S, UnixTime
 
 SETTLE_DELAY = 10
 CLEARING = 1 << 5
+WEEK = 604_800
 
 
 def auto(ground: Ground, enabled: int, by: Keypair | None = None) -> None:
@@ -125,3 +126,20 @@ def test_an_epoch_without_a_crossing_is_released_at_once(ground: Ground, anna: T
     ground.send(ground.settling())
     assert (ground.entries()[0].price, ground.entries()[0].flags) == (0, 0)
     assert (ground.seat(anna).base_locked, ground.seat(ben).quote_locked) == (0, 0)
+
+
+def test_a_trigger_stops_by_its_own_bit_until_that_expires(
+    ground: Ground, anna: Trader, ben: Trader, refused: Refused, pause: Pause
+) -> None:
+    """X14, the row of trigger_market_clearing."""
+    trade(ground, anna, ben)
+    now = ground.chain.clock().unix_s
+    for bit in range(5):
+        pause(1 << bit)
+    ground.chain.simulate([ground.triggering()], ground.authority.pubkey())
+    pause(CLEARING)
+    assert refused(ground.triggering()) == "Paused"
+    ground.chain.set_unix_time(UnixTime(now + WEEK - 1))
+    assert refused(ground.triggering()) == "Paused"
+    ground.chain.set_unix_time(UnixTime(now + WEEK))
+    ground.clear()
