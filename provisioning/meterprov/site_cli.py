@@ -91,5 +91,5 @@ def _lines(value: Any, name: str) -> list[str]:  # noqa: ANN401
         return [line for key, each in inner.items() for line in _lines(each, f"{name}.{key}" if name else key)]
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return [line for each in value for line in _lines({k: v for k, v in each.items() if k != "id"}, each["id"])]
-    text = ", ".join(value) if isinstance(value, list) else str(value)
+    text = ", ".join(value) if isinstance(value, list) else json.dumps(value) if isinstance(value, bool) else str(value)
     return [f"{name:<28}{text}"]
