@@ -26,7 +26,16 @@ from meteredge.nodetime import Instant, NodeTime
 from meteredge.reader import Reading
 from meteredge.reconcile import DeliveryStopped, settle_before_rotation
 from meteredge.signer import Signer
-from meteredge.slots import JUMP_S, MeterReader, due_slot, rated_of, read_closing, read_pair, seconds_to_close
+from meteredge.slots import (
+    JUMP_S,
+    MeterReader,
+    due_slot,
+    rated_of,
+    read_closing,
+    read_final,
+    read_pair,
+    seconds_to_close,
+)
 from meteredge.timesource import TimeSource
 
 UNKNOWN_INSTALL_RETRY_S = 5.0
@@ -171,6 +180,18 @@ class Agent:
         if row is not None:
             self._note(last_slot=row.slot, slot_problem=None)
         return row
+
+    def sign_final(self) -> Row:
+        """Read the meter for the last time and sign the install's final record, before the meter is changed.
+
+        Raises as `close_due_slot` does.
+        """
+        if self._stopped:
+            raise self._stopped
+        install, last = self.journal.install(), self.journal.last_signed()
+        if install is None or last is None:
+            raise UnknownInstall("where this meter's records begin is not known until the chain was seen once")
+        return self.journal.append(read_final(self._reader, self._time, install, last), self._sign)
 
     def deliver(self) -> DeliveryReport:
         """Bring the chain up to date, as far as it can be reached.

@@ -1,4 +1,4 @@
-"""`meterbridge agent run | once | status | claim | record`: the node's commands.
+"""`meterbridge agent run | once | final | status | claim | record`: the node's commands.
 
 `run` is parsed by the command's entry point without this file, so that a running agent does not carry typer and rich;
 here it stands for `--help` and does the same.
@@ -44,6 +44,22 @@ def once(config: Config = DEFAULT_PATH, *, as_json: AsJson = False) -> None:
     from meteredge.once import run_once
 
     report = run_once(config)
+    _show(report.document, as_json=as_json)
+    for problem in report.problems:
+        typer.echo(problem, err=True)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def final(config: Config = DEFAULT_PATH, meter: MeterId = None, *, as_json: AsJson = False) -> None:
+    """Read the meter for the last time and deliver the final record: before it is replaced or decommissioned.
+
+    The agent must be stopped, and stays so.  Exit codes: 0 delivered, 1 not signed (the reason is told), 3 meter or
+    chain cannot be reached, 4 refused for safety, 75 the agent runs.
+    """
+    from meteredge.once import run_final
+
+    report = run_final(config, meter)
     _show(report.document, as_json=as_json)
     for problem in report.problems:
         typer.echo(problem, err=True)

@@ -7,7 +7,7 @@ computed from the clock each time it is asked for, so a clock that jumps costs a
 
 from typing import Protocol
 
-from meterchain.record import StatusFlags, TimeStatus
+from meterchain.record import Reason, StatusFlags, TimeStatus
 from meterchain.units import SLOT_S, Slot, UnixTime, slot_of
 from meteredge.guards import Breach, Rated, pair_breach, signed_breach
 from meteredge.journal import Closing, Install, LastSigned
@@ -86,6 +86,26 @@ def read_closing(
     vouched = begun.status is now.status is TimeStatus.SYNCHRONISED
     status = TimeStatus.SYNCHRONISED if vouched else TimeStatus.INFORMATIVE
     return Closing(slot, ts, reading.export_mwh, reading.import_mwh, status, StatusFlags.NONE), reading
+
+
+def read_final(reader: MeterReader, time: NodeTime, install: Install, last: LastSigned) -> Closing:
+    """Read the meter for the last time: the final record (F) of an install, within the running slot.
+
+    Raises SlotStaysOpen (too soon after the last record, or the time is unknown), GuardBreached, BusError.
+    """
+    rated = rated_of(install)
+    reading, now = read_pair(reader, rated), time.now()
+    if now is None:
+        raise SlotStaysOpen("nobody vouches for the date; nothing is signed until somebody does")
+    ts = UnixTime(int(now.utc))
+    if ts - last.ts < MIN_INTERVAL_S:
+        left_s = last.ts + MIN_INTERVAL_S - ts
+        raise SlotStaysOpen(f"the final record comes {MIN_INTERVAL_S} s after the last one; try again in {left_s} s")
+    breach = signed_breach(last, reading, ts - last.ts, rated)
+    if breach:
+        raise GuardBreached(breach)
+    slot = Slot(slot_of(ts))
+    return Closing(slot, ts, reading.export_mwh, reading.import_mwh, now.status, reason=Reason.FINAL)
 
 
 def read_pair(reader: MeterReader, rated: Rated) -> Reading:

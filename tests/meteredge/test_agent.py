@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.meteredge.node import BASELINE_EXPORT, Node
+from tests.meteredge.node import BASELINE_EXPORT, METER_ID, Node
 
+from meterchain import instructions
+from meterchain.accounts import MeterStatus
 from meterchain.chain import ChainUnreachable
 from meterchain.record import Reason, Record, StatusFlags
 from meterchain.units import Atoms
@@ -12,7 +14,7 @@ from meteredge.bus_errors import PortGone
 from meteredge.journal import State, UnknownInstall
 from meteredge.journal_schema import JournalUnwritable
 from meteredge.reconcile import DeliveryStopped
-from meteredge.slots import GuardBreached
+from meteredge.slots import GuardBreached, SlotStaysOpen
 
 
 def test_slots_become_final_records_and_tokens(node: Node) -> None:
@@ -180,3 +182,32 @@ def test_once_stopped_nothing_is_signed_or_sent_any_more(node: Node, tmp_path: P
     assert node.meter.reads == reads
     assert "Fork" in (node.agent.status().stopped or "")
     other.journal.close()
+
+
+# -- the final record
+
+
+def test_the_final_record_comes_a_minute_after_the_last_one_and_is_taken_in_maintenance(node: Node) -> None:
+    node.agent.deliver()
+    node.close_slots(2)
+    node.agent.deliver()
+    with pytest.raises(SlotStaysOpen, match=r"60 s after the last one; try again in 60 s"):
+        node.agent.sign_final()
+    node.advance(61)
+    node.meter.export_mwh += 5_000
+    ask = instructions.set_meter_status(node.site.programs, node.authority.pubkey(), METER_ID, MeterStatus.MAINTENANCE)
+    node.chain.send([ask], [node.authority])
+    row = node.agent.sign_final()
+    assert (row.reason, Record.decode(row.record).ts) == (Reason.FINAL, node.clock.utc())
+    assert node.agent.deliver().final == 1
+    assert node.state().cum_export_mwh == node.meter.export_mwh - BASELINE_EXPORT
+
+
+def test_the_final_record_has_the_guards_of_the_others(node: Node) -> None:
+    node.agent.deliver()
+    node.close_slots(1)
+    node.advance(61)
+    node.meter.export_mwh = BASELINE_EXPORT - 1
+    with pytest.raises(GuardBreached, match="fell"):
+        node.agent.sign_final()
+    assert len(node.journal.last_rows(5)) == 1

@@ -45,6 +45,13 @@ def test_once_reads_the_meter_and_tells_that_the_chain_is_out_of_reach(
     assert "Traceback" not in err
 
 
+def test_final_signs_nothing_while_the_chain_never_told_where_to_begin(
+    cabinet: Cabinet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["agent", "final", "--json", "--config", str(cabinet.config)]) == 3
+    assert "cannot be reached" in capsys.readouterr().err
+
+
 def test_once_with_a_chain_tells_that_all_is_well(enrolled: Cabinet, node: Node) -> None:
     report = run_once(enrolled.config, lambda _url: node.chain)
     assert report.exit_code in {0, 1}  # 1 in the two minutes of a slot's close: the baseline is a year old

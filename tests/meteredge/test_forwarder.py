@@ -297,6 +297,18 @@ def test_two_records_of_one_number_stop_the_node(ready: Node) -> None:
     assert (refused.value.name, judge(refused.value, row)) == ("Equivocation", Verdict.STOP)
 
 
+def test_a_record_that_follows_another_story_is_a_broken_chain(ready: Node) -> None:
+    ready.agent.deliver()
+    ready.close_slots(1)
+    row = ready.journal.last_rows(1)[0]
+    _set(ready, "oracle", "MeterState", last_digest=bytes(range(32)))
+    with pytest.raises(TransactionFailed) as refused:
+        ready.agent._forwarder._ledger.submit([row], 1)
+    assert (refused.value.name, judge(refused.value, row)) == ("BrokenChain", Verdict.STOP)
+    with pytest.raises(DeliveryStopped, match="Fork"):
+        ready.agent.deliver()
+
+
 # -- transactions
 
 
