@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Command] = {
     "site": Command("meterchain.commands.site", "app", "the operator's: deploy, init, status, pause, params"),
     "user": Command("meterchain.commands.user", "app", "who takes part: register, show, approve"),
     "meter": Command("meterchain.commands.meter", "app", "meters on the chain: assign, show, replace, reassign"),
+    "profile": Command("meteredge.profile_cli", "app", "meter models: what is known, and how surely: list, show"),
     "sim": Command("metersim.stage.sim", "app", "meters without hardware: run, record, replay, scenarios"),
     "market": Command("meterchain.commands.market", "app", "energy for money: order, cancel, book, history, plot"),
     "keeper": Command("meterchain.commands.keeper", "app", "clears and settles every epoch: run"),

@@ -11,6 +11,7 @@ from metersim.bus.recorded import RecordedStation
 from metersim.bus.symbols import MASTER
 
 REQUEST_BYTES = 8
+EXCEPTION_BYTES = 5
 READS = (3, 4)
 
 
@@ -28,20 +29,43 @@ def log_of(overheard: Sequence[Overheard], line: Line, began_utc: float, began_s
     return FrameLog(line.baud, line.character, began_utc, tuple(frames))
 
 
-def told_apart(pieces: Iterable[tuple[float, bytes]]) -> list[Frame]:
-    """Frames of a real bus, as (seconds, bytes): a whole question of 8 bytes is tx, the frame after it rx."""
+def told_apart(pieces: Iterable[tuple[float, bytes]], char_s: float = 0.0) -> list[Frame]:
+    """Frames of a real bus, as (seconds at their end, bytes): a whole question of 8 bytes is tx, the frame after it rx.
+
+    Adapters hand bytes over in heaps, so that a quick answer comes in one piece with its question: whole frames with a
+    right CRC are taken off the front.  `char_s` dates them.
+    """
     frames: list[Frame] = []
     for at_s, data in pieces:
-        direction: Direction = "rx" if frames and frames[-1].dir == "tx" else "unasked"
-        if (
-            len(data) == REQUEST_BYTES
-            and rtu.unframe(data) is not None
-            and data[1] in READS
-            and data[2] != len(data) - 5
-        ):
-            direction = "tx"
-        frames.append(Frame(at_s, direction, data))
+        rest = data
+        while rest:
+            size = _whole(rest, frames[-1] if frames else None)
+            frame, rest = rest[:size], rest[size:]
+            direction: Direction = "rx" if frames and frames[-1].dir == "tx" else "unasked"
+            if _is_question(frame):
+                direction = "tx"
+            frames.append(Frame(at_s - len(rest) * char_s, direction, frame))
     return frames
+
+
+def _whole(data: bytes, before: Frame | None) -> int:
+    """How many bytes of the front are a frame by themselves; all, if nothing better is known."""
+    if before is not None and before.dir == "tx":
+        for size in (5 + 2 * int.from_bytes(before.data[4:6], "big"), EXCEPTION_BYTES):
+            front = data[:size]
+            if len(front) == size and front[0] == before.data[0] and rtu.unframe(front) is not None:
+                return size
+    return REQUEST_BYTES if _is_question(data[:REQUEST_BYTES]) else len(data)
+
+
+def _is_question(data: bytes) -> bool:
+    """Of function 3 or 4, and no reply that happens to be as long."""
+    return (
+        len(data) == REQUEST_BYTES
+        and rtu.unframe(data) is not None
+        and data[1] in READS
+        and data[2] != REQUEST_BYTES - 5
+    )
 
 
 def stations_of(log: FrameLog) -> tuple[RecordedStation, ...]:

@@ -31,4 +31,4 @@ def listen(port: str, line: Line, stopped: threading.Event, seconds: float | Non
                 frame = b""
         if frame:
             pieces.append((time.monotonic() - began, frame))
-    return FrameLog(line.baud, line.character, began_utc, tuple(told_apart(pieces)))
+    return FrameLog(line.baud, line.character, began_utc, tuple(told_apart(pieces, line.char_s)))

@@ -1,16 +1,21 @@
 """`meterbridge sim` as people and machines run it: read by masters that are not ours, stopped by signals."""
 
 import json
+import os
 import re
+import select
 import signal
 import subprocess
 import sys
+import threading
+import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import serial
 from pymodbus.client import ModbusSerialClient
 
 from meterbridge.__main__ import main
@@ -88,18 +93,84 @@ def test_mbpoll_reads_a_meter() -> None:
     assert theirs == pytest.approx(ours, abs=1.0)
 
 
-def test_listening_writes_what_others_say(tmp_path: Path) -> None:
-    """The listener has a port of its own: here the other end of a pty into which a whole exchange is written."""
+@contextmanager
+def tapped(meter: str) -> Iterator[tuple[str, str]]:
+    """A bus between a master and `meter` with a third pair of wires on it: (the master's port, the listener's port).
+
+    What either side sends goes to the other one and to the listener, at once, as on a bus.
+    """
+    theirs, master = os.openpty()
+    tap, listener = os.openpty()
+    for end in (master, listener):
+        tty.setraw(end)
+    with serial.Serial(meter, 9_600, timeout=0) as wire:
+        leave, stop = os.pipe()
+
+        def carry() -> None:
+            while True:
+                ready, _, _ = select.select([theirs, wire.fileno(), leave], [], [])
+                if leave in ready:
+                    return
+                for source, target in ((theirs, wire.fileno()), (wire.fileno(), theirs)):
+                    if source in ready:
+                        data = os.read(source, 4_096)
+                        os.write(target, data)
+                        os.write(tap, data)
+
+        bus = threading.Thread(target=carry)
+        bus.start()
+        try:
+            yield os.ttyname(master), os.ttyname(listener)
+        finally:
+            os.close(stop)
+            bus.join()
+            for end in (theirs, master, tap, listener, leave):
+                os.close(end)
+
+
+def test_a_live_bus_is_recorded_by_listening_and_played_back_to_another_master(tmp_path: Path) -> None:
+    out = tmp_path / "frames.jsonl"
+    with open_meter("sdm630", baud=9_600, unit=7) as meter, tapped(meter.port) as (port, listener):
+        words = ("sim", "record", "--port", listener, "--out", str(out))
+        command = [sys.executable, "-m", "meterbridge", *words]
+        recorder = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        try:
+            assert recorder.stderr
+            assert recorder.stderr.readline().startswith(f"listening on {listener}")
+            voltages = read_floats(port, 9_600, 7, 0, 3)
+            power = read_floats(port, 9_600, 7, 52, 1)
+            code, said = stopped(recorder, signal.SIGTERM)
+        finally:
+            recorder.kill()
+            recorder.communicate()
+    assert (code, said.split()[0]) == (0, "4")
+    assert [frame.dir for frame in frame_log.read(out).frames] == ["tx", "rx", "tx", "rx"]
+    with sim("replay", str(out)) as (_, told):
+        assert read_floats(told["port"], told["baud"], 7, 52, 1) == power
+        assert read_floats(told["port"], told["baud"], 7, 0, 3) == voltages
+
+
+def test_a_silent_bus_is_an_empty_recording(tmp_path: Path) -> None:
     out = tmp_path / "frames.jsonl"
     with open_meter("sdm630", baud=9_600) as meter:
         assert main(["sim", "record", "--port", meter.port, "--out", str(out), "--seconds", "0.2"]) == 0
-    assert frame_log.read(out).baud == 9_600
+    assert (frame_log.read(out).baud, frame_log.read(out).frames) == (9_600, ())
 
 
 def test_questions_and_answers_are_told_apart() -> None:
     ask, reply = rtu.frame(1, bytes([4, 0, 0, 0, 1])), rtu.frame(1, bytes([4, 2, 0, 7]))
     frames = told_apart([(0.1, ask), (0.2, reply), (0.3, reply), (0.4, ask), (0.5, ask), (0.6, b"\xff")])
     assert [frame.dir for frame in frames] == ["tx", "rx", "unasked", "tx", "tx", "rx"]
+
+
+def test_a_quick_answer_that_came_in_one_heap_with_its_question_is_told_from_it() -> None:
+    ask, reply = rtu.frame(1, bytes([4, 0, 0, 0, 2])), rtu.frame(1, bytes([4, 4, 0, 7, 0, 8]))
+    refusal = rtu.frame(1, rtu.exception(4, 2))
+    frames = told_apart([(1.0, ask + reply + ask), (2.0, refusal + ask), (3.0, reply + b"\0")], 0.001)
+    assert [(frame.dir, frame.data) for frame in frames] == [
+        ("tx", ask), ("rx", reply), ("tx", ask), ("rx", refusal), ("tx", ask), ("rx", reply), ("unasked", b"\0"),
+    ]  # fmt: skip
+    assert [round(frame.t, 3) for frame in frames[:3]] == [0.983, 0.992, 1.0]
 
 
 def test_what_was_overheard_is_played_back_as_it_was() -> None:
