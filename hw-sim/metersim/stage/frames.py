@@ -32,12 +32,17 @@ def log_of(overheard: Sequence[Overheard], line: Line, began_utc: float, began_s
 def told_apart(pieces: Iterable[tuple[float, bytes]], char_s: float = 0.0) -> list[Frame]:
     """Frames of a real bus, as (seconds at their end, bytes): a whole question of 8 bytes is tx, the frame after it rx.
 
-    Adapters hand bytes over in heaps, so that a quick answer comes in one piece with its question: whole frames with a
-    right CRC are taken off the front.  `char_s` dates them.
+    Adapters hand bytes over in heaps.  A quick answer comes in one piece with its question: whole frames with a right
+    CRC are taken off the front, `char_s` dates them.  An answer that came in two pieces is put together again.
     """
     frames: list[Frame] = []
     for at_s, data in pieces:
         rest = data
+        if len(frames) > 1 and frames[-2].dir == "tx" and frames[-1].dir == "rx":
+            begun = frames[-1].data
+            if _answers(begun + data, frames[-2]) > len(begun):
+                frames.pop()
+                rest = begun + data
         while rest:
             size = _whole(rest, frames[-1] if frames else None)
             frame, rest = rest[:size], rest[size:]
@@ -50,12 +55,18 @@ def told_apart(pieces: Iterable[tuple[float, bytes]], char_s: float = 0.0) -> li
 
 def _whole(data: bytes, before: Frame | None) -> int:
     """How many bytes of the front are a frame by themselves; all, if nothing better is known."""
-    if before is not None and before.dir == "tx":
-        for size in (5 + 2 * int.from_bytes(before.data[4:6], "big"), EXCEPTION_BYTES):
-            front = data[:size]
-            if len(front) == size and front[0] == before.data[0] and rtu.unframe(front) is not None:
-                return size
+    if before is not None and before.dir == "tx" and (size := _answers(data, before)):
+        return size
     return REQUEST_BYTES if _is_question(data[:REQUEST_BYTES]) else len(data)
+
+
+def _answers(data: bytes, question: Frame) -> int:
+    """The length of the whole answer to `question` at the front; 0 if there is none."""
+    for size in (5 + 2 * int.from_bytes(question.data[4:6], "big"), EXCEPTION_BYTES):
+        front = data[:size]
+        if len(front) == size and front[0] == question.data[0] and rtu.unframe(front) is not None:
+            return size
+    return 0
 
 
 def _is_question(data: bytes) -> bool:

@@ -173,6 +173,14 @@ def test_a_quick_answer_that_came_in_one_heap_with_its_question_is_told_from_it(
     assert [round(frame.t, 3) for frame in frames[:3]] == [0.983, 0.992, 1.0]
 
 
+def test_an_answer_that_came_in_two_heaps_is_whole_and_a_damaged_one_stays_as_it_came() -> None:
+    ask, reply = rtu.frame(1, bytes([4, 0, 0, 0, 2])), rtu.frame(1, bytes([4, 4, 0, 7, 0, 8]))
+    frames = told_apart([(1.0, ask), (1.1, reply[:3]), (1.2, reply[3:]), (2.0, ask), (2.1, reply[:4]), (3.0, ask)])
+    assert [(frame.dir, frame.data) for frame in frames] == [
+        ("tx", ask), ("rx", reply), ("tx", ask), ("rx", reply[:4]), ("tx", ask),
+    ]  # fmt: skip
+
+
 def test_what_was_overheard_is_played_back_as_it_was() -> None:
     with open_meter("sdm120", baud=9_600, unit=3) as meter:
         wanted = read_floats(meter.port, 9_600, 3, 0, 1)
