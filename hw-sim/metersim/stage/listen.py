@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import serial
 
@@ -13,14 +14,24 @@ ADAPTER_GAP_S = 0.02
 """Adapters hand bytes over in heaps up to 16 ms apart; a shorter silence says nothing."""
 
 
-def listen(port: str, line: Line, stopped: threading.Event, seconds: float | None = None) -> FrameLog:
-    """Frames until `stopped` is set or `seconds` have passed.  Raises serial.SerialException."""
+def listen(
+    port: str,
+    line: Line,
+    stopped: threading.Event,
+    seconds: float | None = None,
+    listening: Callable[[], None] = lambda: None,
+) -> FrameLog:
+    """Frames until `stopped` is set or `seconds` have passed; `listening` is called once the port is open.
+
+    Raises serial.SerialException.
+    """
     began, began_utc = time.monotonic(), time.time()
     pieces: list[tuple[float, bytes]] = []
     silence_s = max(line.t35_s, ADAPTER_GAP_S)
     with serial.Serial(
         port, line.baud, parity=line.character[1], stopbits=int(line.character[2]), timeout=silence_s
     ) as source:
+        listening()
         frame = b""
         while not stopped.is_set() and (seconds is None or time.monotonic() - began < seconds):
             heard = source.read(1) + source.read(source.in_waiting)

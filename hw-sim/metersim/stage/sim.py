@@ -94,8 +94,11 @@ def record_frames(
 
     stopped = _stop_signal()
     line = Line(baud, character)
-    typer.echo(f"listening on {port} at {baud} {character}; Ctrl-C ends", err=True)
-    log = listen(port, line, stopped, seconds)
+
+    def told() -> None:
+        typer.echo(f"listening on {port} at {baud} {character}; Ctrl-C ends", err=True)
+
+    log = listen(port, line, stopped, seconds, told)
     frame_log.write(out, log)
     typer.echo(f"{len(log.frames)} frames in {out}", err=True)
 

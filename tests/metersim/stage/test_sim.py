@@ -143,7 +143,7 @@ def test_a_live_bus_is_recorded_by_listening_and_played_back_to_another_master(t
         finally:
             recorder.kill()
             recorder.communicate()
-    assert (code, said.split()[0]) == (0, "4")
+    assert (code, said.split()[0]) == (0, "4"), frame_log.read(out).frames
     assert [frame.dir for frame in frame_log.read(out).frames] == ["tx", "rx", "tx", "rx"]
     with sim("replay", str(out)) as (_, told):
         assert read_floats(told["port"], told["baud"], 7, 52, 1) == power
