@@ -13,6 +13,8 @@ from typing import Any
 
 from meteredge.journal_rows import State
 
+MODE = 0o640
+"""For the agent's group too, whatever its umask: the status page runs as another user."""
 Counts = Mapping[State, int]
 
 
@@ -55,6 +57,7 @@ class StatusFile:
             draft = self._path.with_suffix(".tmp")
             try:
                 draft.write_text(json.dumps(document), "utf-8")
+                draft.chmod(MODE)
                 draft.replace(self._path)
             except OSError as error:
                 raise StatusFileError(_advice(self._path, error)) from error
