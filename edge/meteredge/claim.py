@@ -7,6 +7,7 @@ in it become the meter's baseline: energy before them is never credited.
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from solders.pubkey import Pubkey
 
@@ -117,8 +118,8 @@ def make_wanted(path: Path, clock: Clock, read: Callable[[AgentConfig, Clock], R
     return folder / MADE
 
 
-def own_addresses(path: Path, *, new: bool) -> dict[str, str]:
-    """The public halves of the meter's key and of the node's wallet; `new` makes what there is none of.
+def own_addresses(path: Path, *, new: bool) -> dict[str, Any]:
+    """The public halves of each meter's key and of the node's wallet; `new` makes what there is none of.
 
     Where a relay pays there is no wallet.
 
@@ -126,9 +127,11 @@ def own_addresses(path: Path, *, new: bool) -> dict[str, str]:
     """
     config = load(path)
     relayer = Path(config.chain.relayer)
-    if new and config.key.file and not Path(config.key.file).exists():
-        create_key(Path(config.key.file))
-    ours = {"meter_id": config.meter.id, "meter_key": str(Signer(load_meter_key(config)).public_key)}
+    for file in (each.key.file for each in config.each() if new):
+        if file and not Path(file).exists():
+            create_key(Path(file))
+    meters = [{"id": each.meter.id, "key": str(Signer(load_meter_key(each)).public_key)} for each in config.each()]
+    ours = {"schema": 1, "meters": meters}
     if config.relay is not None:
         return ours
     if new and not relayer.exists():

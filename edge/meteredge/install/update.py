@@ -108,22 +108,29 @@ def _refuse_while_closing(host: Host, clock: Clock) -> None:
 
 
 def _is_closed(host: Host, now: float) -> bool:
-    path = host.at(load(host.at(CONFIG)).journal_path)
+    """True if every meter has its record of the slot that ended last."""
+    return all(_last_slot(path) >= now - now % SLOT_S - SLOT_S for path in _journals(host))
+
+
+def _last_slot(path: Path) -> int:
+    """The slot of the newest record, 0 if there is none."""
     try:
         journal = Journal.open_read_only(path)
     except JournalError:
-        return False
+        return 0
     try:
-        rows = journal.last_rows(1)
+        return max((row.slot for row in journal.last_rows(1)), default=0)
     finally:
         journal.close()
-    return bool(rows) and rows[-1].slot >= now - now % SLOT_S - SLOT_S
+
+
+def _journals(host: Host) -> list[Path]:
+    return [host.at(each.journal_path) for each in load(host.at(CONFIG)).each()]
 
 
 def _switch(host: Host, slot: str, was: str, ask: Ask, told: Callable[[str], None]) -> None:
     runs = host.is_running and _is_active(host)
-    journal = host.at(load(host.at(CONFIG)).journal_path)
-    before = _schema(journal)
+    before = {journal: _schema(journal) for journal in _journals(host)}
     host.link(CURRENT, slot)
     try:
         ask([str(host.at(CURRENT) / "bin" / "meterbridge"), "agent", "install", f"--root={host.root}"])
@@ -134,7 +141,8 @@ def _switch(host: Host, slot: str, was: str, ask: Ask, told: Callable[[str], Non
         if runs:
             host.systemctl("stop", SERVICES["agent"])
         host.link(CURRENT, was)
-        _journal_back(journal, before)
+        for journal, schema in before.items():
+            _journal_back(journal, schema)
         ask([str(host.at(CURRENT) / "bin" / "meterbridge"), "agent", "install", f"--root={host.root}"])
         if runs:
             host.systemctl("restart", SERVICES["agent"])

@@ -10,7 +10,7 @@ cd /
 slots=/opt/meterbridge
 outcome=$payload/outcome.json
 log=$(mktemp) || exit 3
-trap 'rm -f "$log"' EXIT
+trap 'rm -f "$log" "$log.said"' EXIT
 
 quoted() { # as inside a JSON string: one line, no control characters
     tr '\t\n' '  ' | tr -d '\000-\037' | sed 's/\\/\\\\/g; s/"/\\"/g; s/ *$//'
@@ -34,6 +34,11 @@ attempt() { # STEP COMMAND…: quietly, its last lines are the message if it fai
 rm -f "$outcome"
 
 # -- what is needed
+if [ -f "$payload/SHA256SUMS" ]; then # what people may correct on the card by hand is checked by what reads it
+    grep -vE '  (agent\.toml|owner|label)$' "$payload/SHA256SUMS" >"$log"
+    (cd "$payload" && sha256sum --check --quiet --strict "$log") >"$log.said" 2>&1 ||
+        failed card "the card did not keep what was written, make it anew: $(cat "$log.said")"
+fi
 command -v python3 >/dev/null || failed python "there is no python3 on this system"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     failed python "Python 3.11 or newer is needed, this is $(python3 --version 2>&1)"
@@ -43,6 +48,8 @@ wheel=$1
 set -- "$payload"/wheels/pip-*.whl
 [ -f "$1" ] || failed wheels "pip-*.whl is missing in $payload/wheels"
 pip=$1
+set -- "$payload"/wheels/starlette-*.whl # the status page's; whoever left it out of the payload has no page
+[ -f "$1" ] && wheel="$wheel[web]"
 
 # -- the environment: the slot that was made from these very wheels, else a new one in the slot that is not in use
 digest=$(cat "$payload"/wheels/*.whl | sha256sum | cut -c-64)

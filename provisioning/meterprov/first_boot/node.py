@@ -120,10 +120,11 @@ def _steps(payload: Path, host: Host, told: Callable[[str], None], as_agent: AsA
     if said.code:
         raise FirstBootFailed("key", said.err)
     addresses = json.loads(said.out)
+    own = {"meter_id": config.meter.id, "meter_key": addresses["meters"][0]["key"], "relayer": addresses.get("relayer")}
     claim = _claim(payload, host, config, as_agent)
     if host.is_running:
         host.systemctl("start", "--no-block", SERVICES["claim"], SERVICES["agent"])
-    return {"ok": True, "step": "done", **addresses, "claim": claim, "board_serial": board_serial()}
+    return {"ok": True, "step": "done", **own, "claim": claim, "board_serial": board_serial()}
 
 
 def _configured(payload: Path) -> AgentConfig:

@@ -89,6 +89,8 @@ def test_a_fresh_card_becomes_a_node_whose_agent_is_enabled(card: Card, meter: R
     assert (judged.returncode, judged.stderr) == (0, "")
     rules = card.trixie.run("udevadm", "verify", "/etc/udev/rules.d/99-meterbridge.rules")
     assert rules.returncode == 0, rules.stderr
+    page = card.trixie.run(METERBRIDGE, "docs", "agent")
+    assert page.stdout.startswith("# The agent")
     demo = card.trixie.run(METERBRIDGE, "demo", "--meters", "2", "--slots", "1", "--json")
     assert json.loads(demo.stdout)["audit"]["ok"], demo.stderr
 
@@ -96,6 +98,14 @@ def test_a_fresh_card_becomes_a_node_whose_agent_is_enabled(card: Card, meter: R
 def test_a_card_that_cannot_be_installed_says_which_step_failed(card: Card) -> None:
     solders = next((card.folder / "wheels").glob("solders-*.whl"))
     aside = solders.rename(card.folder / solders.name)
+    sums = card.folder / "SHA256SUMS"
+    sums.write_text(f"{'0' * 64}  install.sh\n{'0' * 64}  agent.toml\n")
+    assert card.install().returncode == 1
+    said = outcome(card)
+    assert (said["step"], "install.sh: FAILED" in str(said["message"])) == ("card", True)
+    assert "agent.toml" not in str(said["message"]), "that one may be corrected by hand"
+    sums.unlink()
+
     ran = card.install()
     assert ran.returncode == 1
     said = outcome(card)
@@ -138,4 +148,7 @@ def test_a_meter_that_is_wired_after_the_first_boot_gets_its_claim_and_then_its_
         claim = read_claim(card.folder / "claim.json")
         assert eventually(lambda: "written" in str(outcome(card)["claim"]))
         assert claim.public_key == outcome(card)["meter_key"]
-        assert eventually(lambda: machine.state(SERVICES["agent"]) in {"active", "activating"}), machine.console[-2000:]
+        assert eventually(lambda: machine.state(SERVICES["agent"]) == "active"), machine.console[-2000:]
+        asked = machine.run(METERBRIDGE, "agent", "status", "--json")
+        status = json.loads(asked.stdout)
+        assert status["running"], asked.stderr
