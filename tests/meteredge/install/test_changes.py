@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.meteredge.install.conftest import CONFIG, Machine
+from tests.meteredge.install.machine import CONFIG, Machine
 from tests.meteredge.node import closing, install_at
 
 from meteredge.config import parse

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests.meteredge.install.conftest import CONFIG
+from tests.meteredge.install.machine import CONFIG
 
 from meterbridge.__main__ import main
 from meteredge.config import AgentConfig, parse

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.meteredge.install.conftest import CONFIG, Machine
+from tests.meteredge.install.machine import CONFIG, Machine
 from tests.meteredge.node import closing, install_at
 
 from meterchain.embedded import START

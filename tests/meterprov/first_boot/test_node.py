@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
-from tests.meteredge.install.conftest import CONFIG, Machine
+from tests.meteredge.install.machine import CONFIG, Machine
 from tests.meteredge.node import MemoryMeter
 
 from meterchain.claim import ClaimError, read_claim
@@ -59,16 +59,14 @@ class Boot:
 
 
 @pytest.fixture
-def boot(machine: Machine, tmp_path: Path) -> Boot:
+def boot(tmp_path: Path) -> Boot:
+    machine = Machine.empty(tmp_path / "root")
     payload = tmp_path / "card"
     payload.mkdir()
     (payload / "agent.toml").write_text(CONFIG)
     (payload / "owner").write_text(f"{OWNER}\n")
     (machine.root / "etc").mkdir()
     return Boot(machine, payload)
-
-
-pytest_plugins = ("tests.meteredge.install.conftest",)
 
 
 def test_a_meter_that_answers_gets_its_claim_at_once(boot: Boot) -> None:
