@@ -64,7 +64,7 @@ EXIT_CODES: Mapping[str, int] = {
     "meterprov.flash.FlashRefused": REFUSED,
     "meterprov.extra.ExtraMissing": USAGE,
     "meterprov.fat.FatError": REFUSED,
-    "meterprov.image.ImageExists": REFUSED,
+    "meterprov.image.BadOutput": REFUSED,
     "meterprov.label.LabelError": USAGE,
     "meterprov.manifest.ManifestError": REFUSED,
     "meterprov.payload.PayloadError": UNREACHED,

@@ -20,6 +20,8 @@ _64BIT = 0x80
 _EXTENTS, _INLINE = 0x80000, 0x10000000
 _FAST_LINK = 60
 _DEEPEST, _MOST_LINKS = 5, 40
+_MOST_SHIFT = 6
+"""Blocks have 1 KiB to 64 KiB."""
 _MOST_BYTES = 16 << 20
 
 
@@ -49,14 +51,15 @@ class Ext4:
         block = self._bytes(_SUPERBLOCK_AT, _SUPERBLOCK_SIZE)
         if struct.unpack_from("<H", block, 0x38)[0] != _MAGIC:
             raise Ext4Error("the root partition holds no ext4 file system")
-        self._block_size = 1024 << struct.unpack_from("<I", block, 0x18)[0]
+        (shift,) = struct.unpack_from("<I", block, 0x18)
+        self._block_size = 1024 << min(shift, _MOST_SHIFT + 1)
         (self._first_block,) = struct.unpack_from("<I", block, 0x14)
         (self._inodes_per_group,) = struct.unpack_from("<I", block, 0x28)
         (self._inode_size,) = struct.unpack_from("<H", block, 0x58)
         (incompatible,) = struct.unpack_from("<I", block, 0x60)
         wide = bool(incompatible & _64BIT)
         self._descriptor_size = struct.unpack_from("<H", block, 0xFE)[0] if wide else 32
-        if self._block_size > 1 << 16 or not self._inodes_per_group or self._inode_size < 128:
+        if shift > _MOST_SHIFT or not self._inodes_per_group or self._inode_size < 128 or self._descriptor_size < 32:
             raise Ext4Error("the root partition's superblock is damaged")
 
     def read(self, path: str) -> bytes:
@@ -141,10 +144,10 @@ class Ext4:
             raise Ext4Error("a file is stored in a way that is not read here (no extents)")
         content = bytearray(inode.size)
         for logical, physical, count in self._extents(inode.block, _DEEPEST):
-            data = self._bytes(physical * self._block_size, count * self._block_size)
             at = logical * self._block_size
-            piece = data[: max(0, inode.size - at)]
-            content[at : at + len(piece)] = piece
+            wanted = min(count * self._block_size, inode.size - at)
+            if wanted > 0:
+                content[at : at + wanted] = self._bytes(physical * self._block_size, wanted)
         return bytes(content)
 
     def _extents(self, node: bytes, depth_left: int) -> list[tuple[int, int, int]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meterprov.disks import Target, in_gb
-from meterprov.unpack import CHUNK, ImageSource
+from meterprov.unpack import CHUNK, ImageSource, UnpackError
 
 _BLKFLSBUF, _BLKRRPART = 0x1261, 0x125F
 _AHEAD = 4
@@ -44,6 +44,8 @@ class Flashed:
 
 def flash(image: Path, targets: Sequence[Target], heard: Heard) -> list[Flashed]:
     """Write `image` to all of them.  Raises UnpackError, FlashRefused; what a card does is in its result."""
+    if not image.is_file():
+        raise UnpackError(f"{image}: there is no such image; nothing was written")
     if not targets:
         raise FlashRefused("no disk is named")
     if len({os.path.realpath(target.path) for target in targets}) < len(targets):

@@ -29,8 +29,8 @@ Wheels = Callable[[System], tuple[Wheel, ...]]
 """Gathers what a node with that system needs, our own wheel among it."""
 
 
-class ImageExists(Exception):
-    """There is a file where the image should go."""
+class BadOutput(Exception):
+    """The image cannot go where it should; what is there stays."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Plan:
 
 
 def make_image(order: Order, wheels: Wheels, tell: Teller, clock: Clock) -> ImageMade:
-    """Make it.  Raises ImageExists, UnpackError, NoCardImage, SystemUnknown, FatError, WheelsError, PayloadError."""
+    """Make it.  Raises BadOutput, UnpackError, NoCardImage, SystemUnknown, FatError, WheelsError, PayloadError."""
     with _draft(order) as draft:
         with tell.bar(f"unpacking {order.base.name}") as heard:
             source = unpack(order.base, draft, heard)
@@ -152,8 +152,12 @@ def _digest(image: Path, size: int, heard: Callable[[int, int], None]) -> str:
 @contextmanager
 def _draft(order: Order) -> Iterator[Path]:
     """A name beside the output that is gone afterwards, whatever happens, unless it was given the output's name."""
+    if order.output.suffix == ".xz":
+        raise BadOutput(f"{order.output}: the image is written as it is, not packed; leave out .xz")
+    if order.output.exists() and order.base.exists() and order.output.samefile(order.base):
+        raise BadOutput(f"{order.output}: this is the base, and it stays; name another file")
     if order.output.exists() and not order.replace:
-        raise ImageExists(f"{order.output}: there is a file already and it stays; --replace makes it anew")
+        raise BadOutput(f"{order.output}: there is a file already and it stays; --replace makes it anew")
     draft = order.output.with_name(f"{order.output.name}.part")
     draft.unlink(missing_ok=True)
     try:

@@ -85,8 +85,12 @@ def unpack(source: Path, target: Path, heard: Progress) -> Unpacked:
     """Write the image to the new file `target`, which is on the disk at the end.  Raises UnpackError."""
     image = ImageSource(source, heard)
     size = 0
-    room = shutil.disk_usage(target.parent).free
-    with target.open("xb", buffering=0) as file:
+    try:
+        room = shutil.disk_usage(target.absolute().parent).free
+        opened = target.open("xb", buffering=0)
+    except OSError as error:
+        raise UnpackError(f"{target}: cannot be made ({error.strerror}); name a file in a folder of yours") from error
+    with opened as file:
         for piece in image.pieces():
             size += len(piece)
             if piece == bytes(len(piece)):

@@ -99,6 +99,8 @@ def test_what_cannot_be_right_is_refused_before_a_byte_is_written(image: Path, t
         _flash(image, _file(card), _file(tmp_path / "." / "card"))
     with pytest.raises(FlashRefused, match="no disk is named"):
         _flash(image)
+    with pytest.raises(UnpackError, match="there is no such image; nothing was written"):
+        _flash(tmp_path / "none.img", _file(card))
     assert card.read_bytes() == b"mine"
 
 

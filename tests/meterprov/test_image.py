@@ -18,7 +18,7 @@ from meterprov import manifest
 from meterprov.boot_text import OddCommandLine
 from meterprov.disk_image import NoCardImage, read_layout
 from meterprov.fat import FatError, fat_volume
-from meterprov.image import ImageExists, Order, make_image, rehearse
+from meterprov.image import BadOutput, Order, make_image, rehearse
 from meterprov.payload import PayloadError
 from meterprov.site_example import example
 from meterprov.site_file import SiteFile, load_site
@@ -237,7 +237,7 @@ def test_a_file_that_is_there_stays_unless_it_may_be_replaced(
 ) -> None:
     order = _order(tmp_path, site)
     order.output.write_bytes(b"mine")
-    with pytest.raises(ImageExists, match="there is a file already and it stays; --replace"):
+    with pytest.raises(BadOutput, match="there is a file already and it stays; --replace"):
         _make(order, wheels)
     assert order.output.read_bytes() == b"mine"
     _make(replace(order, replace=True), wheels)
@@ -351,3 +351,17 @@ def test_a_machine_without_the_extra_is_told_how_to_get_it(
     monkeypatch.setattr("meterprov.extra.find_spec", lambda name: None if name == "fatfs" else name)
     assert main(["provision", "image", "base.img", "--site", "s", "--node", "M", "-o", "o"]) == 2
     assert capsys.readouterr().err == "meterbridge: missing here: fatfs; pip install 'meterbridge[provision]'\n"
+
+
+def test_an_output_that_would_mislead_or_hurt_is_refused(
+    tmp_path: Path, site: SiteFile, wheels: tuple[Wheel, ...]
+) -> None:
+    order = _order(tmp_path, site)
+    before = order.base.read_bytes()
+    with pytest.raises(BadOutput, match=r"not packed; leave out \.xz"):
+        _make(replace(order, output=tmp_path / "node.img.xz"), wheels)
+    with pytest.raises(BadOutput, match="this is the base, and it stays; name another file"):
+        _make(replace(order, output=order.base, replace=True), wheels)
+    with pytest.raises(UnpackError, match=r"cannot be made .* name a file in a folder of yours"):
+        _make(replace(order, output=tmp_path / "none" / "node.img"), wheels)
+    assert order.base.read_bytes() == before
