@@ -47,6 +47,13 @@ def rows_for_people(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _rows_of(meter, zone)
 
 
+_TIME = {
+    "S": "synchronised",
+    "I": "not synchronised, confirmed by a witness",
+    "U": "unknown: nobody vouches for the date",
+}
+
+
 def _rows_of(meter: dict[str, Any], zone: ZoneInfo) -> Iterator[tuple[str, str]]:
     yield "meter", meter["meter_id"]
     if meter.get("export_mwh") is not None:
@@ -56,6 +63,9 @@ def _rows_of(meter: dict[str, Any], zone: ZoneInfo) -> Iterator[tuple[str, str]]
         yield "power", f"{meter['power_w']:,.0f} W"
     if meter.get("last_slot"):
         yield "last slot", f"{datetime.fromtimestamp(meter['last_slot'], zone):%Y-%m-%d %H:%M} {zone.key}"
+    if meter.get("time_status"):
+        waiting = f", {meter['undated']} readings wait for it" if meter["undated"] else ""
+        yield "time", _TIME[meter["time_status"]] + waiting
     yield "records", ", ".join(f"{number} {state}" for state, number in meter["records"].items() if number) or "none"
     if meter.get("codes"):
         yield "the chain said", ", ".join(f"{code} ({number})" for code, number in meter["codes"].items())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.meteredge.node import BASELINE_EXPORT, BASELINE_IMPORT, MAX_W, Node, agent_of, closing
+from tests.meteredge.node import BASELINE_EXPORT, BASELINE_IMPORT, MAX_W, METER_ID, Node, agent_of, closing
 
 from meterchain.chain import ChainUnreachable
 from meterchain.embedded import START
@@ -17,6 +17,7 @@ from meteredge.dating import KEEP_EVERY_S, first_dated
 from meteredge.guards import Rated
 from meteredge.journal import LastSigned, Row, State, Undated
 from meteredge.slots import GuardBreached
+from meteredge.status import rows_for_people
 from meteredge.timesource import ToldTime
 
 LAST = LastSigned(Seq(1), Slot(START - 900), UnixTime(START), BASELINE_EXPORT, BASELINE_IMPORT, bytes(32))
@@ -245,3 +246,17 @@ def test_the_wild_node_signs_every_status(node: Node) -> None:
     wild.end()
     seen = set(statuses(wild.rows))
     assert seen == {"S", "I", "R"}
+
+
+@pytest.mark.parametrize(
+    ("status", "undated", "words"),
+    [
+        ("S", 0, "synchronised"),
+        ("I", 0, "not synchronised, confirmed by a witness"),
+        ("U", 12, "unknown: nobody vouches for the date, 12 readings wait for it"),
+    ],
+)
+def test_the_status_says_how_the_time_is_known(status: str, undated: int, words: str) -> None:
+    meter = {"meter_id": METER_ID, "records": {}, "time_status": status, "undated": undated}
+    document = {"running": None, "bus": {"port": "x"}, "timezone": "UTC", "meters": [meter]}
+    assert dict(rows_for_people(document))["time"] == words
