@@ -98,16 +98,16 @@ class WireFacts:
     """Whole questions on the wire that we did not send, in hexadecimal."""
     doubled: int = 0
     """Questions that two devices answered: two frames came, or one was drowned in another."""
-    framing_errors: int | None = None
-    """Characters without a stop bit, breaks among them; None where the adapter does not count them."""
+    breaks: int = 0
+    """Questions after which nothing came but characters without a stop bit."""
     settings: str = ""
     """What the port is set to: "9600 8N1"."""
     tried: tuple[str, ...] = ()
     """Other settings that were tried because nothing answered."""
     answers_at: tuple[str, ...] = ()
     """Those of them at which something answered."""
-    framing_errors_everywhere: bool = False
-    """Characters without a stop bit came at every setting tried, and never an answer."""
+    breaks_everywhere: bool = False
+    """That happened at every setting tried, and never an answer."""
 
 
 @dataclass(frozen=True, slots=True)

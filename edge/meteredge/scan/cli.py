@@ -154,7 +154,7 @@ def _draw(report: ScanReport) -> None:
     elif report.stopped and report.found.answering:
         for answering in report.found.answering:
             console.print(f"unit {answering.unit} at {answering.setting}: interrupted before it was identified")
-    else:
+    elif not report.stopped:
         console.print(f"nothing answers on {report.port}")
     for hint in report.hints():
         console.print(f"→ {hint}", highlight=False, markup=False, soft_wrap=True)

@@ -41,6 +41,8 @@ class ScanReport:
 
     def hints(self) -> tuple[str, ...]:
         """Sentences about the bus, each with what to do."""
+        if self.stopped:
+            return ("interrupted: run it again, narrower by --units, --baud or --framing",)
         return tuple(_hints(self.devices, self.found))
 
 
@@ -84,7 +86,9 @@ def _hints(devices: Sequence[Identified], found: Found) -> list[str]:
         if device.two_devices
     ]
     if found.swapped:
-        hints.append("characters without a stop bit at every speed: swap A and B at this node")
+        hints.append(
+            "a break after each question at every speed: swap A and B at this node; then look for bias resistors"
+        )
     strangers = {question for heard in found.heard for question in heard.strangers}
     if strangers:
         example = min(strangers).hex(" ")

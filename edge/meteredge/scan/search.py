@@ -32,8 +32,8 @@ AGAIN_WORDS = (4, 2, 6)
 GAP_S = 0.5
 """Before each of them: some meters restart when they are asked too soon."""
 ILLEGAL_FUNCTION = 1
-PHANTOM_ERRORS = 3
-"""So many characters without a stop bit at a setting are no chance."""
+INVERTED_SHARE = 0.8
+"""A line that idles inverted reads as a break after this share of the questions at least."""
 
 Nature = Literal["device", "two devices", "damaged"]
 
@@ -78,10 +78,7 @@ class Found:
     @property
     def swapped(self) -> bool:
         """Nothing answers, and at each of several settings the idle line looks inverted."""
-        inverted = [h for h in self.heard if (h.framing_errors or 0) >= PHANTOM_ERRORS]
-        by_zero = [h for h in self.heard if h.framing_errors is None and h.lone_zeros >= PHANTOM_ERRORS]
-        whole = len(self.heard)
-        return not self.answering and whole > 1 and whole in (len(inverted), len(by_zero))
+        return not self.answering and len(self.heard) > 1 and all(map(_idles_inverted, self.heard))
 
 
 class Search:
@@ -212,6 +209,12 @@ class Search:
             unasked_bytes=heard.unasked_bytes + len(unasked),
             strangers=(*heard.strangers, *questions_in(unasked)),
         )
+
+
+def _idles_inverted(heard: Heard) -> bool:
+    """Whether nearly every question was followed by a break."""
+    breaks = heard.lone_zeros if heard.framing_errors is None else heard.framing_errors
+    return heard.asked > 1 and breaks >= INVERTED_SHARE * heard.asked
 
 
 def _weigh(setting: Setting, unit: int, probes: Sequence[Probe]) -> Answering | None:

@@ -81,7 +81,7 @@ class NodeSource:
             delivered_at=said.get("delivered_at"),
             chain_ahead_s=said.get("chain_ahead_s"),
             chain=self._chain,
-            problems=tuple(dict.fromkeys([text for text in told if text] + problems)),
+            problems=_each_once([text for text in told if text] + problems),
         )
 
     def close(self) -> None:
@@ -124,6 +124,12 @@ class NodeSource:
             return
         self._chain_problem = None
         self._chain = _on_chain(facts, self._clock.utc())
+
+
+def _each_once(problems: list[str]) -> tuple[str, ...]:
+    """Without those that another one contains."""
+    unique = list(dict.fromkeys(problems))
+    return tuple(text for text in unique if not any(text in other for other in unique if other is not text))
 
 
 def _on_chain(facts: ChainFacts, at: float) -> OnChain:

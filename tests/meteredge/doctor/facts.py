@@ -36,7 +36,7 @@ def healthy() -> Facts:
                 0x0403, 0x6001, "A1B2C3D4", "FT232R USB UART", "ftdi_sio", 1, "/dev/serial/by-path/x", (), True
             ),
         ),
-        wire=WireFacts(asked=1_000, answered=1_000, settings="9600 8N1", framing_errors=0),
+        wire=WireFacts(asked=1_000, answered=1_000, settings="9600 8N1"),
         meter=MeterFacts(
             "eastron-sdm120", "SDM120", 1, None, 1, "register", None, serial="10000001", export_mwh=1_000_000,
             import_mwh=2_000_000, power_w=230.0,

@@ -78,7 +78,7 @@ WIRE = [
     (SILENT, "wiring", FAIL, "power"),
     (SILENT | {"answers_at": ("2400 8N1",), "tried": ("2400 8N1",)}, "wiring", FAIL, "answers at 2400 8N1"),
     (SILENT | {"unasked_bytes": 400}, "wiring", FAIL, "noise"),
-    (SILENT | {"framing_errors": 30, "framing_errors_everywhere": True}, "wiring", FAIL, "swap A and B"),
+    (SILENT | {"breaks": 5, "breaks_everywhere": True}, "wiring", FAIL, "swap A and B"),
     ({"answered": 0, "asked": 5, "damaged": 5}, "wiring", FAIL, "two devices on one address"),
     ({"answered": 3, "asked": 5, "doubled": 2}, "wiring", FAIL, "two devices have one address"),
     ({"answered": 950, "silent": 50}, "wiring", WARN, "50 without an answer"),

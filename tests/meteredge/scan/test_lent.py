@@ -103,6 +103,7 @@ def test_ctrl_c_gives_the_port_back_and_keeps_what_was_found() -> None:
     with connected(watched):
         report, _ = watched.scan(progress=stop)
     assert (report.stopped, report.exit_code) == (True, 130)
+    assert report.hints() == ("interrupted: run it again, narrower by --units, --baud or --framing",)
     assert watched.desk.bus.lent_s() == 0
 
 

@@ -23,9 +23,9 @@ def wiring(facts: Facts) -> Check:
     if isinstance(wire, Unknown):
         return _WIRING.left_out(wire.why)
     tally = f"{wire.answered + wire.exceptions} of {wire.asked} questions answered"
-    if wire.framing_errors_everywhere:
+    if wire.breaks_everywhere:
         return _WIRING.failed(
-            f"characters without a stop bit at every setting ({wire.framing_errors} of them), and no answer", SWAP
+            "a break (characters without a stop bit) after each question, at every setting, and no answer", SWAP
         )
     if wire.doubled:
         return _WIRING.failed(

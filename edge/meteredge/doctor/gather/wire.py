@@ -49,7 +49,8 @@ def try_settings(
     facts: WireFacts, tried: Iterable[Setting], open_port: OpenPort, asked: Asked, clock: Clock
 ) -> WireFacts:
     """Where nothing answers: the same question at other settings, once each.  Raises BusError."""
-    found, names, framing = [], [], [facts.framing_errors]
+    found, names = [], []
+    breaks = [facts.breaks >= facts.asked > 0]
     for setting in tried:
         port = open_port(setting)
         try:
@@ -57,15 +58,14 @@ def try_settings(
         finally:
             port.close()
         names.append(str(setting))
-        framing.append(probe.framing_errors)
+        breaks.append(_has_break(probe))
         if probe.outcome in (Outcome.ANSWERED, Outcome.EXCEPTION, Outcome.DOUBLED):
             found.append(str(setting))
     return replace(
         facts,
         tried=tuple(names),
         answers_at=tuple(found),
-        framing_errors=None if framing[0] is None else sum(number or 0 for number in framing),
-        framing_errors_everywhere=not found and len(framing) > 1 and all(framing),
+        breaks_everywhere=not found and len(breaks) > 1 and all(breaks),
     )
 
 
@@ -109,12 +109,18 @@ def _ask(port: ProbePort, asked: Asked, clock: Clock) -> Probe:
     )  # fmt: skip
 
 
+def _has_break(probe: Probe) -> bool:
+    """A question after which nothing came but a break: counted by the port, or received as a zero."""
+    if probe.outcome not in (Outcome.SILENT, Outcome.DAMAGED):
+        return False
+    return bool(probe.framing_errors) if probe.framing_errors is not None else probe.leading_zeros > 0
+
+
 def _counted(probes: list[Probe], heard: bytes, setting: Setting) -> WireFacts:
     def number(*outcomes: Outcome) -> int:
         return sum(probe.outcome in outcomes for probe in probes)
 
     unasked = heard + b"".join(probe.unasked for probe in probes)
-    errors = [probe.framing_errors for probe in probes if probe.framing_errors is not None]
     all_damaged = number(Outcome.DAMAGED) == len(probes) and all(probe.looks_like_two for probe in probes)
     return WireFacts(
         asked=len(probes),
@@ -128,6 +134,6 @@ def _counted(probes: list[Probe], heard: bytes, setting: Setting) -> WireFacts:
         leading_zeros=sum(probe.leading_zeros > 0 and probe.outcome is not Outcome.SILENT for probe in probes),
         strangers=tuple(question.hex(" ") for question in questions_in(unasked)),
         doubled=len(probes) if all_damaged else number(Outcome.DOUBLED),
-        framing_errors=sum(errors) if errors else None,
+        breaks=sum(map(_has_break, probes)),
         settings=str(setting),
     )
