@@ -4,10 +4,12 @@ The image is unpacked once; each card has a thread of its own, so that a slow or
 written like anything else: where they are skipped, what the card held before stays.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -109,8 +111,9 @@ class _Card:
         try:
             self._write_and_verify()
         except OSError as error:
-            why = error.strerror or str(error)
-            self._failure = f"{self._target.path}: {why}; try again, then take another card or reader"
+            why, denied = error.strerror or str(error), error.errno in (errno.EACCES, errno.EPERM)
+            step = "run it with sudo" if denied else "try again, then take another card or reader"
+            self._failure = f"{self._target.path}: {why}; {step}"
         finally:
             while not self._all_taken:  # so that nobody waits for this card
                 self._take()
@@ -125,6 +128,8 @@ class _Card:
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_EXCL if is_disk else os.O_CREAT | os.O_TRUNC)
         descriptor = os.open(self._target.path, flags, 0o644)
         try:
+            if is_disk:  # whoever may not do this could not verify either
+                fcntl.ioctl(descriptor, _BLKFLSBUF, 0)
             end = self._write(descriptor)
             if end is None:
                 self._failure = f"{self._target.path}: given up half-way; the card is not to be used, write it again"
@@ -132,7 +137,8 @@ class _Card:
             os.fsync(descriptor)
             if is_disk:
                 fcntl.ioctl(descriptor, _BLKFLSBUF, 0)
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            if sys.platform == "linux":
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             self._verify(descriptor, end)
             if is_disk:
                 with suppress(OSError):  # a loop device without partitions, or somebody looks into it already

@@ -1,5 +1,6 @@
 """Cards are written whole, zeros too, and are good only if they give back what was written."""
 
+import errno
 import hashlib
 import json
 import lzma
@@ -61,6 +62,18 @@ def test_a_card_that_fails_fails_alone(image: Path, tmp_path: Path) -> None:
     assert first.failure == "/dev/full: No space left on device; try again, then take another card or reader"
     assert second.failure is None
     assert good.read_bytes() == RAW
+
+
+def test_whoever_may_not_write_a_card_is_told_to_use_sudo(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_words: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    target = _file(tmp_path / "card")
+    monkeypatch.setattr("meterprov.flash.os.open", denied)
+    (result,) = _flash(image, target)
+    assert result.failure == f"{target.path}: Permission denied; run it with sudo"
 
 
 def test_a_card_that_keeps_something_else_is_named(
