@@ -4,6 +4,7 @@
 the other on a clock of their own.  Everything it works with is passed in.
 """
 
+import logging
 import secrets
 import threading
 from contextlib import suppress
@@ -37,6 +38,8 @@ from meteredge.slots import (
     seconds_to_close,
 )
 from meteredge.timesource import TimeSource
+
+log = logging.getLogger("meterbridge")
 
 UNKNOWN_INSTALL_RETRY_S = 5.0
 """How soon to look again whether the chain has told us where to begin."""
@@ -297,6 +300,8 @@ class Agent:
         except BusError as error:
             news = BridgeNews(note=f"the bridge does not answer: {error}")
         self._note(bridge=news.note)
+        if news.note:
+            log.warning("%s: %s", self.journal.identity.meter_id, news.note)
         return news.flags
 
     def _note(self, **facts: Any) -> None:  # noqa: ANN401

@@ -58,8 +58,6 @@ NEVER_LOADED = frozenset(
     {"typer", "rich", "click", "textual", "starlette", "uvicorn", "websockets", "pytest", "metersim"}
 )
 """What is for people, for pages, or for the bench."""
-ALLOCATOR = {"MALLOC_ARENA_MAX": "1"}
-"""As the agent's unit sets it."""
 _AGENT = """
 import json, sys, threading, time
 from pathlib import Path
@@ -100,7 +98,7 @@ def start_seconds(tries: int = STARTS) -> float:
         cabinet = _cabinet(Path(folder), port)
         for _ in range(tries):
             began = time.monotonic()
-            with _process(["-m", "meterbridge", "agent", "run", "--config", str(cabinet.config)], ALLOCATOR):
+            with _process(["-m", "meterbridge", "agent", "run", "--config", str(cabinet.config)], {}):
                 _await(lambda: _status(cabinet).get("export_mwh") is not None, "no reading")
                 best = min(best, time.monotonic() - began)
             if best <= LIMITS["agent.start_seconds"]:
@@ -121,7 +119,7 @@ def ten_slots_over_https() -> Lived:
         cabinet.domain = _on_chain(net.url, cabinet).hex()
         _go_to(net.url, folder, now + _NOTHING_DUE_S)
         cabinet.rpc = f"https://localhost:{tls.port}"
-        environment = {"SSL_CERT_FILE": str(tls.trusted), **ALLOCATOR}
+        environment = {"SSL_CERT_FILE": str(tls.trusted)}
         words = ["-c", _AGENT, str(cabinet.config), str(folder / "lead")]
         agent = stack.enter_context(_process(words, environment))
         _await(lambda: _status(cabinet).get("read_at") is not None, "the meter was not read", agent)

@@ -17,6 +17,8 @@ from metersim.bus.wire import Wire
 
 OWN = 247
 LINE = Line()
+WATCHDOG_S = 8.0
+"""A bridge that hangs so long is reset."""
 STEP_S = 0.000_05
 """What a step of the loop takes."""
 WORDS = tuple((address * 2_654_435_761 >> 7) & 0xFFFF for address in range(400))
@@ -92,10 +94,16 @@ class Bench:
         self.to_master = bytearray()
         self.sent: list[bytes] = []
         self.lines: list[tuple[int, int]] = []
+        self.hangs_since: float | None = None
+        self._switch_on(reset_cause)
+
+    def _switch_on(self, cause: int) -> None:
         self.uart = _Uart(self)
-        self.bridge = Bridge(
-            _Usb(self), self.uart, self.contacts, self.flash, "e66141040325c2e0", reset_cause, self.clock
-        )
+        self.bridge = Bridge(_Usb(self), self.uart, self.contacts, self.flash, "e66141040325c2e0", cause, self.clock)
+
+    def hang(self) -> None:
+        """From now on nothing is done, until the watchdog resets the bridge."""
+        self.hangs_since = self.now_s
 
     def clock(self) -> int:
         """Microseconds, as MicroPython has them."""
@@ -105,6 +113,13 @@ class Bench:
         """Run the loop; with `wanted` only until so many bytes are there for the master."""
         until = self.now_s + seconds
         while self.now_s < until and not (wanted and len(self.to_master) >= wanted):
+            if self.hangs_since is not None:
+                self.now_s = min(until, self.hangs_since + WATCHDOG_S)
+                if self.now_s >= self.hangs_since + WATCHDOG_S:
+                    self.hangs_since = None
+                    self.to_bridge.clear()
+                    self._switch_on(diagnostic.RESET_WATCHDOG)
+                continue
             wait_s = self.bridge.step() / 1e6
             wait_s = max(wait_s, self.uart.until_s - self.now_s)
             due = self.simulated.due()

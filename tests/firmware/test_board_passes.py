@@ -19,17 +19,29 @@ from meteredge.profiles import load
 from metersim.bus import running
 from metersim.bus.bank import RegisterBank
 from metersim.bus.fault import Fault
-from metersim.bus.faults import BitFlip, BrownOut, Echo, ExtraBytes, LateReply, LeadZero, LostBytes, Silence, Truncation
-from metersim.bus.intruders import Babbling, SecondMaster
+from metersim.bus.faults import (
+    BitFlip,
+    BrownOut,
+    Echo,
+    ExtraBytes,
+    LateReply,
+    LeadZero,
+    LostBytes,
+    Silence,
+    SwappedPair,
+    Truncation,
+    WrongLine,
+)
+from metersim.bus.intruders import Babbling, SameAddress, SecondMaster
 from metersim.bus.line import Line
 from metersim.bus.loop import SegmentPlan
-from metersim.bus.moods import ExceptionStorm
+from metersim.bus.moods import ExceptionStorm, RebootOnFastPolling
 from metersim.bus.running import RunningBuses
 
 LINE = Line(115_200)
 LATE_MS = 900
 TIMEOUT_S = 0.4
-AT_A_TIME = 5
+AT_A_TIME = 6
 FAULTS: dict[str, tuple[Fault, ...]] = {
     "none": (),
     "late": (LateReply(0.6, 0.03),),
@@ -44,10 +56,16 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "babbling": (Babbling(1.0),),
     "second master": (SecondMaster(1.0, 1, 3, 100, 6),),
     "exceptions": (ExceptionStorm(6, 0.03),),
+    "reboots": (RebootOnFastPolling(0.005, 0.5),),
+    "same address": (SameAddress(RegisterBank(WORDS[::-1])),),
+    "wrong line": (WrongLine(19_200),),
+    "swapped pair": (SwappedPair(),),
 }
 
 HARMLESS = ("none", "echo", "zeros")
 """What the bridge takes off by itself."""
+NOW_AND_THEN = ("reboots", "same address", "wrong line", "swapped pair")
+"""What loses every read acts on one in twenty."""
 
 
 @pytest.fixture
@@ -80,13 +98,17 @@ def settled(bridge: Board, name: str, wanted: Callable[[int], bool], within_s: f
     return found
 
 
-def read_many(bridge: Board, buses: RunningBuses, faults: tuple[Fault, ...], reads: int) -> int:
+def read_many(
+    bridge: Board, buses: RunningBuses, faults: tuple[Fault, ...], reads: int, *, now_and_then: bool = False
+) -> int:
     """Reads at random places, pulses meanwhile; how many reads succeeded.  No value may be wrong, no pulse missing."""
     dice, good, driven = random.Random(reads), 0, value(bridge, "s0_pulses")
     buses.set_faults(0, *faults)
     meter = bridge.master(1, TIMEOUT_S)
     for number in range(reads):
         address, words = dice.randrange(300), dice.choice((6, 6, 6, 20))
+        if now_and_then and number % 20 < 2:
+            buses.set_faults(0, *(faults if number % 20 == 0 else ()))
         if number % 5 == 0:
             bridge.pulse(1)
             driven += 1
@@ -119,7 +141,7 @@ def read_through(name: str, reads: int, folder: Path) -> None:
         own.master(OWN_UNIT).write_registers(0x101, [1_152, 0, LATE_MS])
         read_many(own, buses, (), 50)
         free = settled(own, "free_memory", lambda free: free > 0)
-        good = read_many(own, buses, FAULTS[name], reads)
+        good = read_many(own, buses, FAULTS[name], reads, now_and_then=name in NOW_AND_THEN)
         print(f"{name}: {good} of {reads} read, free memory {free} before, {value(own, 'free_memory')} after")  # noqa: T201
         assert good >= (0.9 if name in HARMLESS else 0.2) * reads
         assert abs(value(own, "free_memory") - free) < 4_000

@@ -10,9 +10,23 @@ from tests.firmware.bench import WORDS, Bench, NoValue
 
 from meteredge.clock import VirtualClock
 from metersim.bus.bank import RegisterBank
+from metersim.bus.catalogue import FAULTS as FAULTS_OF_A_WIRE
 from metersim.bus.fault import Fault, Scene
-from metersim.bus.faults import BitFlip, BrownOut, Echo, ExtraBytes, LateReply, LeadZero, LostBytes, Silence, Truncation
-from metersim.bus.intruders import Babbling, SecondMaster
+from metersim.bus.faults import (
+    BitFlip,
+    BrownOut,
+    Echo,
+    ExtraBytes,
+    LateReply,
+    LeadZero,
+    LostBytes,
+    Silence,
+    SwappedPair,
+    Truncation,
+    Unplugged,
+    WrongLine,
+)
+from metersim.bus.intruders import Babbling, SameAddress, SecondMaster
 from metersim.bus.line import Line
 from metersim.bus.memory_port import MemoryPort
 from metersim.bus.moods import ExceptionStorm, RebootOnFastPolling
@@ -34,6 +48,9 @@ FAULTS: dict[str, tuple[Callable[[], tuple[Fault, ...]], float]] = {
     "second master": (lambda: (SecondMaster(2.0, 1, 3, 100, 6),), 0.4),
     "exceptions": (lambda: (ExceptionStorm(6, 0.2),), 0.6),
     "reboots": (lambda: (RebootOnFastPolling(0.005, 0.5),), 0.0),
+    "same address": (lambda: (SameAddress(RegisterBank(WORDS[::-1])),), 0.0),
+    "wrong line": (lambda: (WrongLine(9_600),), 0.0),
+    "swapped pair": (lambda: (SwappedPair(),), 0.0),
     "all at once": (
         lambda: (
             *(Echo(), LeadZero(1, 0.3), LateReply(0.7, 0.05), Silence(0.03), BitFlip(0.001, requests=True)),
@@ -74,6 +91,11 @@ def read_many(name: str, reads: int, seed: int = 3) -> Bench:
     assert good >= share * reads
     assert bench.bridge.state.pulses == pulses
     return bench
+
+
+def test_every_fault_of_a_wire_is_here_but_an_adapter_that_a_bridge_does_not_have() -> None:
+    here = {type(fault) for faults, _ in FAULTS.values() for fault in faults()}
+    assert here == set(FAULTS_OF_A_WIRE.values()) - {Unplugged}
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -3,14 +3,23 @@
 import pytest
 from bridge import diagnostic
 from tests.firmware.bench import OWN, WORDS, Bench, BenchPort
-from tests.meteredge.node import Node
+from tests.meteredge.node import BASELINE_EXPORT, BASELINE_IMPORT, METER_ID, Node
 
+from meterchain.embedded import START
 from meterchain.record import Record, StatusFlags
+from meterchain.units import UnixTime
+from meteredge.agent import Agent
 from meteredge.bridge_watch import PROFILE, BridgeNews, BridgeWatch
 from meteredge.bus import Bus
-from meteredge.bus_errors import NoReply
+from meteredge.bus_errors import BusError, NoReply
+from meteredge.ledger import Ledger
 from meteredge.profiles import load
+from meteredge.reader import Reader
+from meteredge.slots import CLOSE_WITHIN_S
+from meteredge.timesource import ToldTime
 from metersim.bus.faults import LateReply
+from metersim.meters.installation import Installation
+from metersim.meters.meter import MeterPlan
 
 
 def watch(bench: Bench) -> tuple[Bus, BridgeWatch]:
@@ -119,3 +128,61 @@ def test_a_bridge_that_does_not_answer_costs_no_slot(node: Node) -> None:
     node.close_slots(1)
     assert node.agent.status().bridge is None
     assert node.agent.deliver().final == 2
+
+
+class BenchClock:
+    """The bench's time, dated: `START` when the bench began."""
+
+    def __init__(self, port: BenchPort) -> None:
+        self._port, self._began = port, port.monotonic()
+
+    def utc(self) -> float:
+        return START + self._port.monotonic() - self._began
+
+    def monotonic(self) -> float:
+        return self._port.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        self._port.sleep(seconds)
+
+
+def test_a_bridge_that_hangs_while_a_slot_closes_is_reset_noticed_and_costs_no_slot(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan = MeterPlan("sdm120", Installation(seed=1), import_mwh=BASELINE_IMPORT, export_mwh=BASELINE_EXPORT)
+    bench = Bench(stations=[plan.build()])
+    port = BenchPort(bench)
+    bus, clock = Bus(port, port), BenchClock(port)
+    agent = Agent(
+        reader=Reader(bus, 1, load("sdm120"), clock),
+        clock=clock,
+        time_source=ToldTime(),
+        journal=node.journal,
+        signer=node.signer,
+        ledger=Ledger(node.chain, node.site.programs, node.relayer, METER_ID, node.signer.public_key),
+        witness=BridgeWatch(bus, OWN, load(PROFILE)),
+    )
+    agent.deliver()
+    lost, notes = [], []
+    for hangs in (False, True, False):
+        bench.let_pass(900 - clock.utc() % 900 + 1)
+        if hangs:
+            bench.hang()
+        failures, row = 0, None
+        while row is None:
+            assert clock.utc() % 900 < CLOSE_WITHIN_S, "the slot is lost"
+            try:
+                row = agent.close_due_slot()
+            except BusError:
+                failures += 1
+                clock.sleep(8)
+        lost.append(failures)
+        notes.append(agent.status().bridge)
+        node.chain.set_unix_time(UnixTime(int(clock.utc())))
+    assert lost[0] == lost[2] == 0
+    assert lost[1] > 0
+    assert notes[1] is not None
+    assert "by its watchdog" in notes[1]
+    assert "by its watchdog" in caplog.text
+    assert notes[2] is None
+    assert agent.deliver().final == 3
