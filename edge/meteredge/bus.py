@@ -155,6 +155,14 @@ class Bus:
         with self._lock:
             self._hold_silence()
 
+    def open_early(self) -> None:
+        """Open the port if it can be had, so that its first silence passes while others still get ready."""
+        with self._lock:
+            try:
+                self._open_again()
+            except (BusError, serial.SerialException, OSError, termios.error):
+                self._reopen_after = 0.0  # the first question tries again, and tells why it cannot
+
     def lend(self, seconds: float) -> None:
         """Close the port for somebody else, after the request that is on the wire; questions meanwhile raise PortLent.
 

@@ -108,9 +108,11 @@ class Station:
         self._version = version("meterbridge")
         self.frames = FrameRing(clock)
         self.bus = bus_of(config, clock, self.frames.hear)
-        relayer = None if config.relay else load_relayer(Path(config.chain.relayer))
-        known = programs.load(config.chain.programs_folder)
         with ExitStack() as undo:
+            undo.callback(self.bus.close)
+            self.bus.open_early()
+            relayer = None if config.relay else load_relayer(Path(config.chain.relayer))
+            known = programs.load(config.chain.programs_folder)
             posts = []
             for one in config.each():
                 posts.append(Post(one, self.bus, chain, known, relayer, clock))

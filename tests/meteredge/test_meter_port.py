@@ -265,3 +265,20 @@ def test_meters_of_different_speeds_need_one_in_the_configuration() -> None:
     assert len(usual) > 1 or len(formats) > 1, "the test needs two that differ"
     with pytest.raises(ConfigError, match=r"set them all to one, and write it as `(baud|framing)` in \[bus\]"):
         bus_of(both, SystemClock())
+
+
+def test_a_port_that_cannot_be_opened_early_is_tried_again_by_the_first_question_with_the_reason() -> None:
+    bus = Bus(RtuPort("/dev/serial/by-id/none", 9_600, "8N1", SystemClock(), open_now=False), VirtualClock(NOON))
+    bus.open_early()
+    with pytest.raises(PortMissing, match="see /dev/serial/by-id"):
+        bus.read_block(1, 4, 0, 2)
+
+
+def test_a_port_that_was_opened_early_is_read_after_the_same_silence() -> None:
+    line = Line1()
+    line.bus.open_early()
+    line.clock.advance(10)
+    before = line.clock.monotonic()
+    line.at_port.read()
+    assert line.clock.monotonic() - before < 1
+    assert line.bus.counts()["settled"] == 1
