@@ -97,6 +97,7 @@ def start_seconds(tries: int = STARTS) -> float:
     with tempfile.TemporaryDirectory() as folder, _meter_bus() as port:
         cabinet = _cabinet(Path(folder), port)
         for _ in range(tries):
+            _status_file(cabinet).unlink(missing_ok=True)  # what the killed one before said
             began = time.monotonic()
             with _process(["-m", "meterbridge", "agent", "run", "--config", str(cabinet.config)], {}):
                 _await(lambda: _status(cabinet).get("export_mwh") is not None, "no reading")
@@ -226,11 +227,14 @@ def _await(condition: Callable[[], bool], failed: str, process: "subprocess.Pope
         pause.wait(0.02)
 
 
+def _status_file(cabinet: Cabinet) -> Path:
+    return cabinet.folder / "run" / f"{METER}.json"
+
+
 def _status(cabinet: Cabinet) -> dict[str, Any]:
     """What the agent says of itself; empty before it does."""
-    path = cabinet.folder / "run" / f"{METER}.json"
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
+        found: dict[str, Any] = json.loads(_status_file(cabinet).read_text())
     except FileNotFoundError:
         return {}
     return found
