@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.soak import clearing, exits, governing, invariants, measuring, registering, trading
+from tests.soak import clearing, exits, governing, invariants, judging, measuring, registering, trading
 from tests.soak.shadow import Person
 from tests.soak.world import World, create
 
@@ -48,6 +48,11 @@ RULES: tuple[tuple[int, Rule], ...] = (
     (110, measuring.report),
     (60, measuring.process),
     (5, measuring.switch_the_oracle),
+    (12, judging.sync_owner),
+    (6, judging.close_billing),
+    (5, judging.report_equivocation),
+    (14, judging.clear_freeze),
+    (6, judging.set_relayers),
     (24, measuring.spend),
     (24, measuring.approve),
     (8, measuring.open_account),

@@ -9,6 +9,7 @@ from random import Random
 
 from tests.soak import invariants
 from tests.soak.clearing import clear, due, paying, sweep
+from tests.soak.judging import thaw
 from tests.soak.measuring import deliver, process_meter, reopen
 from tests.soak.oracle_model import Signing
 from tests.soak.registering import move, put_another_device, reassign, rebase
@@ -90,6 +91,8 @@ def _keep(world: World, dice: Random) -> None:
     government.nonce += 1
     _decide(world, "set_active True", ix.set_active(world.built, by, active=True))
     world.active = True
+    _decide(world, "set_relayers anyone", ix.set_relayers(world.built, by, listed_only=False))
+    world.relayers = None
     switch = dict.fromkeys(("lot_size", "price_floor", "tick_size")) | {"clearing_enabled": 1}
     _decide(world, "update_market on", world.ground.ix("update_market_params", {"authority": by}, {"update": switch}))
     _crank(world)
@@ -105,8 +108,10 @@ def _keep(world: World, dice: Random) -> None:
     for meter in world.meters.values():
         if meter.state:
             _revive(world, meter, dice)
-            assert process_meter(world, meter)
-            assert meter.state.unminted == 0
+            # the one that docs/programs.md names among its known limits
+            stuck = meter.status is MeterStatus.DECOMMISSIONED and meter.state.frozen_at
+            assert bool(process_meter(world, meter)) is not bool(stuck)
+            assert stuck or meter.state.unminted == 0
 
 
 def _revive(world: World, meter: Meter, dice: Random) -> None:
@@ -122,6 +127,8 @@ def _revive(world: World, meter: Meter, dice: Random) -> None:
     if meter.status is MeterStatus.ACTIVE:
         move(world, meter, by, MeterStatus.MAINTENANCE)
     rebase(world, meter, by, (0, 0))
+    if meter.state.frozen_at:
+        thaw(world, meter, by)
     move(world, meter, by, MeterStatus.ACTIVE)
     world.chain.set_unix_time(UnixTime(world.now - world.now % SLOT_S + 2 * SLOT_S + 5))
     epoch, ts = world.now - world.now % SLOT_S - SLOT_S, world.now

@@ -50,7 +50,8 @@ def measured_and_minted(world: World) -> None:
         )
         assert (found["minted_mwh"], found["burned_mwh"]) == (state.minted, state.burned), name
         assert (found["forfeited_mwh"], found["written_off_import_mwh"]) == (state.forfeited, state.written_off), name
-        assert found["claimed_secs"] == state.claimed, name
+        assert (found["claimed_secs"], found["frozen_at"]) == (state.claimed, state.frozen_at), name
+        assert found["flags"] == (state.frozen_at != 0), name
         assert (found["install_id"], found["seq"], found["last_ts"]) == (state.install, state.seq, state.last_ts), name
         assert (found["export_reg_mwh"], found["import_reg_mwh"]) == (state.export, state.import_), name
         assert found["last_digest"] == state.digest, name

@@ -156,6 +156,7 @@ def process_meter(world: World, meter: Meter) -> Receipt | None:
     person = world.people[state.owner]
     account = world.eyes.tokens(person.accounts[BASE])
     why = {"MeterInactive"} if meter.status is MeterStatus.COMPROMISED else set()
+    why |= {"Frozen"} if state.frozen_at else set()
     why |= {"InstallMismatch"} if state.install < meter.forfeit else set()
     why |= set() if person.is_active else {"UserInactive"}
     why |= set() if account else NOT_THERE

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from solders.pubkey import Pubkey
 from tests.soak.shadow import (
     FLOOR_MWH,
     FUTURE_SKEW,
@@ -33,6 +34,8 @@ class Signing:
 
     by_meter_key: bool = True
     whole: bool = True
+    relayer: Pubkey | None = None
+    """Who delivers; None: the world's relayer."""
 
 
 def require(holds: object, name: str) -> None:
@@ -103,6 +106,8 @@ def accept(world: World, meter: Meter, state: State, record: Record, signing: Si
     require(not record.status_flags & NEVER_MONEY, "BadRecord")
     require(record.domain == world.domain, "BadDomain")
     require(state.owner == meter.owner, "OwnerChangePending")
+    require(world.may_deliver(signing.relayer or world.relayer.pubkey(), meter), "Unauthorized")
+    require(not state.frozen_at, "Frozen")
     final = meter.status is MeterStatus.MAINTENANCE and record.reason is Reason.FINAL
     require(meter.status is MeterStatus.ACTIVE or final, "MeterInactive")
     require(signing.by_meter_key, "SignatureMismatch")

@@ -195,7 +195,7 @@ def rotate_meter_key(world: World, dice: Random) -> bool:
         old_key=meter.key.pubkey(), possession=possession, consent=consent,
     )  # fmt: skip
     if world.attempt(f"rotate_meter_key {meter.meter_id}", wanted, by, why):
-        meter.key = key
+        meter.key, meter.key_rotated_at = key, world.now
         world.keys[bytes(key.pubkey())] = meter.meter_id
     return True
 
@@ -231,7 +231,7 @@ def put_another_device(world: World, dice: Random, meter: Meter, by: Keypair) ->
         if meter.status is MeterStatus.COMPROMISED:
             meter.forfeit = install
         meter.key, meter.install, meter.serial, meter.baseline = key, install, serial, baseline
-        meter.baseline_ts, meter.status = world.now, MeterStatus.ACTIVE
+        meter.baseline_ts, meter.key_rotated_at, meter.status = world.now, world.now, MeterStatus.ACTIVE
         world.keys[bytes(key.pubkey())] = world.serials[serial] = meter.meter_id
 
 
@@ -290,7 +290,8 @@ def reassign(world: World, meter: Meter, by: Keypair, new: Person) -> None:
 
 
 def unassign_meter(world: World, dice: Random) -> bool:
-    meter, by = some_meter(world, dice), world.decider(dice)
+    due = [m for m in world.meters.values() if m.status is MeterStatus.DECOMMISSIONED and not m.freed]
+    meter, by = dice.choice(due) if due and dice.random() < 0.8 else some_meter(world, dice), world.decider(dice)
     if meter is None:
         return False
     person = world.owner(meter)

@@ -146,6 +146,7 @@ class Meter:
     modulus: int = 0
     install: int = 1
     forfeit: int = 0
+    key_rotated_at: int = 0
     status: MeterStatus = MeterStatus.ACTIVE
     freed: bool = False
     """Taken off its last owner's list."""

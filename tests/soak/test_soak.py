@@ -20,6 +20,12 @@ from tests.trading.rows import BASE, QUOTE
 
 BATCHES, RUNS = 8, 15
 """CI: runs of LONGEST steps, in batches that may run beside each other."""
+MUST_HAPPEN = {
+    "sync_owner", "close_billing", "report_equivocation", "clear_freeze", "set_relayers", "rotate_meter_key",
+    "replace_meter", "rebase_meter", "reassign_meter", "void", "pay", "cancel", "withdraw", "accept",
+    "hold", "close_seat", "update_market", "sync_total_supply", "burn_plainly",
+}  # fmt: skip
+"""Rules whose call was taken at least once, or the batch proves less than it says."""
 SOAK_SECONDS = int(os.environ.get("SOAK_SECONDS", "3600"))
 LENGTHS = (100, LONGEST, LONGEST, 4 * LONGEST)
 
@@ -61,6 +67,7 @@ def test_forty_thousand_steps(batch: int, say: Say) -> None:
     assert tally.steps * BATCHES > 40_000
     assert tally.epochs["traded"] > RUNS
     assert set(tally.ways) == {"held", "stale", "kept"}
+    assert set(tally.accepted) > MUST_HAPPEN, MUST_HAPPEN - set(tally.accepted)
 
 
 @pytest.mark.soak

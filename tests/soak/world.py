@@ -78,6 +78,8 @@ class World:
     user_count: int = 0
     active: bool = True
     auto_clearing: bool = False
+    relayers: list[Pubkey] | None = None
+    """Who may deliver beside the owners; None: anybody."""
     plain_burns: int = 0
     synced: int = 0
     """Plain burns that sync_total_supply has seen."""
@@ -121,6 +123,10 @@ class World:
     def has(self, program: str, instruction: str) -> bool:
         """Does the program have this instruction?"""
         return any(each["name"] == instruction for each in self.built[program].raw["instructions"])
+
+    def may_deliver(self, relayer: Pubkey, meter: Meter) -> bool:
+        """Does the oracle hear this relayer about the meter?"""
+        return self.relayers is None or relayer in self.relayers or relayer == self.owner(meter).wallet
 
     # --- the market as it stands ---
 
