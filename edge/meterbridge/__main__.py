@@ -44,7 +44,7 @@ COMMANDS: Mapping[str, Command] = {
     "localnet": Command("meterchain.cli", "app", "a local chain over HTTP for development"),
     "audit": Command("meterchain.commands.audit", "app", "proves that every token was measured, every trade ordered"),
     "verify": Command("meterchain.commands.verify", "app", "checks one signed record without a network"),
-    "provision": Command("meterprov.cli", "app", "making a node: site, image, flash, label, bridge"),
+    "provision": Command("meterprov.cli", "app", "a node from card to shelf: site, image, flash, label, enrol"),
     "docs": Command("meterbridge.pages", "app", "the pages of docs/, offline"),
 }
 

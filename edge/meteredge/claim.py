@@ -11,8 +11,9 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
-from meterchain.claim import Claim
+from meterchain.claim import Claim, NodeTold
 from meterchain.units import InstallId, Seq
+from meteredge.board import board_serial
 from meteredge.clock import Clock
 from meteredge.config import AgentConfig, ConfigError, load
 from meteredge.durable import sync_folder, write_new
@@ -83,6 +84,14 @@ def make_claim(
         register_modulus_mwh=profile.register_modulus_mwh,
         baseline_export_mwh=reading.export_mwh,
         baseline_import_mwh=reading.import_mwh,
+        node=NodeTold(
+            board_serial=board_serial(),
+            read_at=max(0, int(clock.utc())),
+            port=config.bus.port,
+            unit=config.meter.unit,
+            direction=config.meter.direction,
+            settings={name: reading.values[name] for name in profile.settings if name in reading.values},
+        ),
     )
 
 

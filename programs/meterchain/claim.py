@@ -2,9 +2,11 @@
 
 Made on the node (`meterbridge agent claim`), carried to the operator by any road, and used once by `meterbridge meter
 assign`.  It holds nothing secret: a public key, and that key's signature over 68 bytes (meterchain.ed25519) that name
-site, meter, owner and install, so it is worth nothing for any other.
+site, meter, owner and install, so it is worth nothing for any other.  What the node tells beside that (`node`, serial,
+registers) is not under the signature: whoever enrols compares it with the site file and the meter's display.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,6 +23,23 @@ Registers = Annotated[int, Field(ge=0, lt=2**64)]
 
 class ClaimError(Exception):
     """The file is no claim, or its proof does not hold; the message says what to do."""
+
+
+class NodeTold(BaseModel):
+    """How the node read its meter, for whoever enrols it; nothing of it is signed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    board_serial: str | None = None
+    """Of the Raspberry Pi; None on other machines."""
+    read_at: Annotated[int, Field(ge=0)]
+    """Unix seconds of the node's clock, which may not be set yet."""
+    port: str
+    """As its configuration names it."""
+    unit: Annotated[int, Field(ge=1, le=248)]
+    direction: Literal["normal", "reversed"]
+    settings: Mapping[str, float] = {}
+    """Registers of the meter that change what its energy means, by the profile's name for them."""
 
 
 class Claim(BaseModel):
@@ -41,6 +60,7 @@ class Claim(BaseModel):
     register_modulus_mwh: Registers = 0
     baseline_export_mwh: Registers
     baseline_import_mwh: Registers
+    node: NodeTold | None = None
 
     @field_validator("owner", "public_key")
     @classmethod

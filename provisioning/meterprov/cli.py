@@ -8,6 +8,7 @@ import typer
 
 from meterprov import flash_cli, image_cli, label_cli, site_cli
 from meterprov.first_boot import cli as first_boot_cli
+from meterprov.life import enrol_cli
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Making a node: site file, card, label, firmware of its bridge."
@@ -17,6 +18,7 @@ app.add_typer(first_boot_cli.app)
 app.command()(image_cli.image)
 app.command()(flash_cli.flash)
 app.command()(label_cli.label)
+app.command()(enrol_cli.enrol)
 
 
 @app.command()

@@ -3,9 +3,12 @@
 import json
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from meterprov.site_file import SiteFile
 
 MANIFEST_NAME = "manifest.jsonl"
 Site = Annotated[Path, typer.Option("--site", metavar="SITE", help="The site file.")]
@@ -57,7 +60,7 @@ def image(
     described = load_site(site)
     kept = manifest or manifest_beside(site)
     tell = Terminal()
-    programs = site.parent / described.chain.programs if described.chain.programs else None
+    programs = programs_beside(site, described)
     lived = facts.generation_of(kept, node)
     order = Order(
         described, described.meter(node), base, output, install_script(), generation or lived or 1, programs, replace
@@ -98,6 +101,11 @@ def image(
 def manifest_beside(site: Path) -> Path:
     """Where facts are kept unless somebody says otherwise."""
     return site.parent / MANIFEST_NAME
+
+
+def programs_beside(site: Path, described: "SiteFile") -> Path | None:
+    """The folder of programs that the site file at `site` names; None for the development ids."""
+    return site.parent / described.chain.programs if described.chain.programs else None
 
 
 def _rows(document: dict[str, Any]) -> list[str]:

@@ -4,7 +4,6 @@ The code holds `meterbridge:METER_007?site=engineering&key=FINGERPRINT`; the fin
 of the meter's public key: whoever stands before the node can compare it with the registry's key.
 """
 
-import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.pdfgen.canvas import Canvas
-from solders.pubkey import Pubkey
 
+from meterprov.fingerprint import fingerprint
 from meterprov.site_file import MeterTable, SiteFile
 
 COLUMNS, ROWS = 2, 5
@@ -29,7 +28,6 @@ LEFT, TOP = 4.65 * mm, 6.0 * mm
 GAP = 2.5 * mm
 """A sheet of ten labels of 99.1 mm by 57 mm, as stationers sell it for A4."""
 _QR = 34 * mm
-_DIGITS = 16
 
 
 class LabelError(Exception):
@@ -53,11 +51,6 @@ class Label:
         """What the QR code holds."""
         key = f"&key={self.fingerprint}" if self.fingerprint else ""
         return f"meterbridge:{self.meter_id}?site={quote(self.site, safe='')}{key}"
-
-
-def fingerprint(public_key: str) -> str:
-    """Of a meter's key in base58: the first 16 hexadecimal digits of its SHA-256."""
-    return hashlib.sha256(bytes(Pubkey.from_string(public_key))).hexdigest()[:_DIGITS]
 
 
 def label_of(site: SiteFile, meter: MeterTable, public_key: str | None) -> Label:

@@ -6,9 +6,10 @@
 A line is one JSON object with "schema", "fact" (its kind), "at" (Unix seconds, UTC) and what that kind says.  A line is
 on the medium once `append` returns.  A power cut in between leaves a last line without its end: nobody was told that it
 is there, so reading leaves it out and the next `append` cuts it off.  Anything else that is not a line is an error.
-Nothing secret and nothing personal goes in: names of meters, keys' public halves, digests, versions.
+Nothing secret and nothing personal goes in: names of meters, keys' public halves, digests, versions; the one exception
+is whoever answers for a meter's direction, as the operator wrote it.
 
-A new kind is a class with its own `fact`, put into `Fact`.
+A new kind is a class with its own `fact`, put into `AnyFact`.
 """
 
 import fcntl
@@ -84,8 +85,40 @@ class Labelled(_Fact):
     """Of the meter's key, if the label has it."""
 
 
-Fact = Annotated[ImageMade | Flashed | Labelled, Field(discriminator="fact")]
-_FACT: TypeAdapter[ImageMade | Flashed | Labelled] = TypeAdapter(Fact)
+class _OfInstall(_Fact):
+    meter_id: str
+    install_id: Annotated[int, Field(ge=1)]
+
+
+class Enrolled(_OfInstall):
+    """The meter is on the chain with this key and device; for a later install: it took the place of another."""
+
+    fact: Literal["enrolled"] = "enrolled"
+    domain: str
+    fingerprint: str
+    """Of the meter's key."""
+    model: str
+    serial: str
+    board_serial: str | None = None
+    baseline_export_mwh: int
+    baseline_import_mwh: int
+    direction_by: str
+    """Who or what proved the direction."""
+    doubts: tuple[str, ...] = ()
+    """Names of the checks that warned."""
+
+
+class FirstReading(_OfInstall):
+    """The chain has verified a record of this install."""
+
+    fact: Literal["first_reading"] = "first_reading"
+    seq: Annotated[int, Field(ge=1)]
+    read_at: int
+    """Unix seconds, by the record."""
+
+
+AnyFact = ImageMade | Flashed | Labelled | Enrolled | FirstReading
+_FACT: TypeAdapter[AnyFact] = TypeAdapter(Annotated[AnyFact, Field(discriminator="fact")])
 
 
 def append(path: Path, fact: _Fact) -> int:
@@ -107,7 +140,7 @@ def append(path: Path, fact: _Fact) -> int:
         raise ManifestError(f"{path}: cannot be written ({error.strerror}); name another with --manifest") from error
 
 
-def read(path: Path) -> Iterator[ImageMade | Flashed | Labelled]:
+def read(path: Path) -> Iterator[AnyFact]:
     """Every fact in the order it was written; none if there is no file.  Raises ManifestError on the first odd line."""
     try:
         content = path.read_bytes()
@@ -121,6 +154,17 @@ def read(path: Path) -> Iterator[ImageMade | Flashed | Labelled]:
         except ValidationError as error:
             wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'line'}: {e['msg']}" for e in error.errors())
             raise ManifestError(f"{path}, line {number}: no fact of ours ({wrong}); restore it from a copy") from None
+
+
+def append_once(path: Path, fact: _Fact) -> int | None:
+    """Add a line unless one says the same already, its time aside; its number, None if there is one.
+
+    Raises ManifestError.
+    """
+    told = fact.model_dump(exclude={"at"})
+    if any(each.model_dump(exclude={"at"}) == told for each in read(path)):
+        return None
+    return append(path, fact)
 
 
 def generation_of(path: Path, meter_id: str) -> int | None:

@@ -1,5 +1,6 @@
 """A node to test with: a meter in memory, a chain that can be out of reach, and the agent between them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,8 @@ class MemoryMeter:
     import_mwh: int = BASELINE_IMPORT
     fails: Exception | None = None
     reads: int = 0
+    serial: str | None = "1234"
+    values: Mapping[str, float] = field(default_factory=dict)
     next_readings: list[tuple[int, int]] = field(default_factory=list)
     """(export, import) that the next reads answer instead."""
 
@@ -42,7 +45,7 @@ class MemoryMeter:
         if self.fails:
             raise self.fails
         export, imported = self.next_readings.pop(0) if self.next_readings else (self.export_mwh, self.import_mwh)
-        return Reading(Mwh(export), Mwh(imported), 1_000, 0.0, "1234", self.reads * 0.1, {})
+        return Reading(Mwh(export), Mwh(imported), 1_000, 0.0, self.serial, self.reads * 0.1, self.values)
 
 
 def install_at(start: int = START, install_id: int = 1) -> Install:

@@ -10,7 +10,8 @@ from solders.pubkey import Pubkey
 
 from meterbridge.__main__ import main
 from meterprov import manifest
-from meterprov.label import LabelError, fingerprint, label_of, lights, sheet
+from meterprov.fingerprint import fingerprint
+from meterprov.label import LabelError, label_of, lights, sheet
 from meterprov.site_example import example
 from meterprov.site_file import SiteFile, load_site
 

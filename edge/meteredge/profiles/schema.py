@@ -202,6 +202,11 @@ class Profile(Strict):
         """Names of the registers whose sum is the energy fed in; empty where the meter has none."""
         return _registers(self.export_energy)
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Names of the registers that change what energy means: required ones, ratios, those watched for a change."""
+        return tuple(dict.fromkeys((*self.require, *self.scale_by, *self.continuity)))
+
     def all_registers(self) -> tuple[Register, ...]:
         """Every register of the profile: measured, identity, configuration, tamper evidence."""
         return tuple(register for table in self.tables().values() for register in table.values())

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from meterchain import instructions
@@ -21,6 +22,7 @@ from meterchain.commands.session import (
     DryRun,
     ProgramsDir,
     Rpc,
+    Session,
     conclude,
     present,
     say,
@@ -69,28 +71,9 @@ def assign(
     Exit codes: 0 assigned, 2 no claim, 3 the chain cannot be reached, 4 refused (proof, owner, serial, another key).
     """
     signer, claim = load_wallet(authority.expanduser(), "the authority"), read_claim(claim_file)
-    wanted = MeterAssignment(
-        meter_id=claim.meter_id,
-        owner=Pubkey.from_string(claim.owner),
-        kind=MeterKind[kind.replace("-", "_").upper()],
-        max_export_w=max_export_w,
-        max_import_w=max_import_w,
-        resolution_mwh=claim.resolution_mwh,
-        baseline_export_mwh=Mwh(claim.baseline_export_mwh),
-        baseline_import_mwh=Mwh(claim.baseline_import_mwh),
-        serial=claim.serial,
-        model=claim.model,
-        building=building,
-        register_modulus_mwh=Mwh(claim.register_modulus_mwh),
-        cert_hash=meter_changes.digest_of(certificate),
-    )
+    wanted = wanted_by(claim, kind, max_export_w, max_import_w, building, certificate)
     with session(context, rpc, programs, dry_run=dry_run) as here:
-        site, chain = here.site, here.chain
-        _refuse_foreign(claim, site.domain)
-        there = attempt(lambda: steps.assign_meter(chain, site, signer, wanted, claim.signed))
-        if there is not None:
-            _tell_what_differs(there, wanted)
-        attempt(lambda: steps.open_meter(chain, site, signer, claim.meter_id))
+        assign_claimed(here, signer, claim, wanted)
         conclude(here, *shown(here, claim.meter_id), as_json=as_json)
 
 
@@ -176,12 +159,42 @@ def show(
     show_table(head, [line_of(document) for document in documents])
 
 
-def _refuse_foreign(claim: Claim, domain: bytes) -> None:
-    meter_changes.refuse_other_site(claim, domain)
+def wanted_by(
+    claim: Claim, kind: Kind, max_export_w: int, max_import_w: int, building: str = "", certificate: Path | None = None
+) -> MeterAssignment:
+    """What the registry is to write down for a claim.  Raises typer.BadParameter if the certificate cannot be read."""
+    return MeterAssignment(
+        meter_id=claim.meter_id,
+        owner=Pubkey.from_string(claim.owner),
+        kind=MeterKind[kind.replace("-", "_").upper()],
+        max_export_w=max_export_w,
+        max_import_w=max_import_w,
+        resolution_mwh=claim.resolution_mwh,
+        baseline_export_mwh=Mwh(claim.baseline_export_mwh),
+        baseline_import_mwh=Mwh(claim.baseline_import_mwh),
+        serial=claim.serial,
+        model=claim.model,
+        building=building,
+        register_modulus_mwh=Mwh(claim.register_modulus_mwh),
+        cert_hash=meter_changes.digest_of(certificate),
+    )
+
+
+def assign_claimed(here: Session, signer: Keypair, claim: Claim, wanted: MeterAssignment) -> None:
+    """Assign the meter and open its account at the oracle; what is there already stays, and is told where it differs.
+
+    Raises ClaimError for another site or install, SiteError, and what Chain.send raises.
+    """
+    site, chain = here.site, here.chain
+    meter_changes.refuse_other_site(claim, site.domain)
     if claim.install_id != FIRST_INSTALL:
         raise ClaimError(
             f"the claim is for install {claim.install_id} of {claim.meter_id}; a meter is assigned with install 1"
         )
+    there = attempt(lambda: steps.assign_meter(chain, site, signer, wanted, claim.signed))
+    if there is not None:
+        _tell_what_differs(there, wanted)
+    attempt(lambda: steps.open_meter(chain, site, signer, claim.meter_id))
 
 
 def _tell_what_differs(there: Meter, wanted: MeterAssignment) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from meterchain.claim import ClaimError, read_claim
+from meteredge.board import board_serial
 from meteredge.claim import MADE, WANTED, want_claim
 from meteredge.config import AgentConfig, load
 from meteredge.install import changes
@@ -23,7 +24,7 @@ from meteredge.install.check import mistakes
 from meteredge.install.errors import InstallFailed, InstallRefused
 from meteredge.install.host import Host
 from meteredge.install.unit_files import SERVICES
-from meterprov.first_boot.outcome import CLAIM, board_serial, read_outcome, write_on_card, write_outcome
+from meterprov.first_boot.outcome import CLAIM, read_outcome, write_on_card, write_outcome
 from meterprov.paths import PROGRAMS_ON_NODE
 
 UNREACHED, BUSY = 3, 75

@@ -12,7 +12,6 @@ from typing import Any
 from meteredge.durable import sync_folder
 
 OUTCOME, CLAIM = "outcome.json", "claim.json"
-BOARD_SERIAL = Path("/sys/firmware/devicetree/base/serial-number")
 
 
 def write_outcome(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -37,11 +36,3 @@ def write_on_card(path: Path, text: str) -> None:
         os.fsync(file.fileno())
     draft.replace(path)
     sync_folder(path.parent)
-
-
-def board_serial(place: Path = BOARD_SERIAL) -> str | None:
-    """The serial number of the Raspberry Pi, None on other machines."""
-    try:
-        return place.read_text("ascii").strip("\0\n ") or None
-    except (OSError, UnicodeDecodeError):
-        return None
