@@ -1,6 +1,7 @@
 """A whole examination: on a port of our own in memory, beside a running agent, and as the command."""
 
 import json
+import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -201,3 +202,39 @@ def test_a_credential_is_not_looked_for_on_the_disk(cabinet: Cabinet, tmp_path: 
     (tmp_path / "other.toml").write_text(text)
     check = lines(examine(load(tmp_path / "other.toml"), without_wires()))["key"]
     assert check.verdict is OUT
+
+
+def test_the_bridge_is_asked_for_its_own_registers(cabinet: Cabinet) -> None:
+    cabinet.more = "[bridge]\nunit = 247"
+    bus = wires(("sdm120", 1), ("meterbridge-bridge", 247))
+    found = lines(examine(load(cabinet.config), Bench(bus.clock, unreachable, cabinet.folder, open_port=bus.open)))
+    assert "firmware" in found["bridge"].fact
+    assert found["supply"].fact == "bridge 5.00 V"
+
+
+def test_a_bridge_that_does_not_answer_is_a_failure(cabinet: Cabinet) -> None:
+    cabinet.more = "[bridge]\nunit = 247"
+    bus = wires(("sdm120", 1))
+    found = lines(examine(load(cabinet.config), Bench(bus.clock, unreachable, cabinet.folder, open_port=bus.open)))
+    assert found["bridge"].verdict is FAIL
+    assert found["meter"].verdict is PASS
+
+
+def test_an_agent_that_cannot_be_understood_is_one_warning_and_the_port_is_left_alone(cabinet: Cabinet) -> None:
+    config = load(cabinet.config)
+    config.socket_path.parent.mkdir()
+
+    class Stranger(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.rfile.readline()
+            self.wfile.write(b'{"v": 99}\n')
+
+    with socketserver.ThreadingUnixStreamServer(str(config.socket_path), Stranger) as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        found = lines(examine(config, without_wires()))
+        server.shutdown()
+        serving.join()
+    assert found["agent"].verdict is WARN
+    assert "version" in found["agent"].fact
+    assert {found[name].verdict for name in ("wiring", "meter", "echo")} == {OUT}
