@@ -23,15 +23,24 @@ class AgentPort:
 class AgentBus:
     """`tell` hears why it takes long.  Methods raise BusError and AgentError."""
 
-    def __init__(self, agent: AgentSocket, port: AgentPort, clock: Clock, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        agent: AgentSocket,
+        port: AgentPort,
+        clock: Clock,
+        tell: Callable[[str], None],
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """`patience_s`: how long a question waits for its turn at most."""
         self.port = port
         self._bus = SharedBus(agent)
         self._clock = clock
         self._tell = tell
+        self._patience_s = patience_s
 
     def read_block(self, unit: int, fc: int, address: int, words: int, timing: Timing = _USUAL) -> tuple[int, ...]:
-        """The words at `address` of a unit.  Raises AgentBusy after PATIENCE_S."""
-        give_up = self._clock.monotonic() + PATIENCE_S
+        """The words at `address` of a unit.  Raises AgentBusy where patience ends."""
+        give_up = self._clock.monotonic() + self._patience_s
         while True:
             try:
                 return self._bus.read_block(unit, fc, address, words, timing)

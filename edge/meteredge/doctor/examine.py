@@ -7,7 +7,7 @@ from pathlib import Path
 
 from meterchain.chain import Chain
 from meterchain.rpc import RpcChain
-from meteredge.agent_bus import AgentBus, AgentPort
+from meteredge.agent_bus import PATIENCE_S, AgentBus, AgentPort
 from meteredge.block_bus import BlockBus
 from meteredge.bridge_watch import PROFILE as BRIDGE
 from meteredge.bus import Bus
@@ -60,6 +60,8 @@ class Bench:
     """None: the port that the configuration names."""
     frames: FrameRing | None = None
     """Where frames go that pass while there is no agent that keeps them."""
+    patience_s: float = PATIENCE_S
+    """How long a question waits while the agent closes a slot."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def gather(config: AgentConfig, bench: Bench, load_step: Load | None = None) -> 
 def _by_agent(
     config: AgentConfig, bench: Bench, profile: Profile, agent: AgentSocket, said: AgentSays, load_step: Load | None
 ) -> _Line:
-    bus = AgentBus(agent, AgentPort(said.frames.baud, said.frames.character), bench.clock, bench.tell)
+    bus = AgentBus(agent, AgentPort(said.frames.baud, said.frames.character), bench.clock, bench.tell, bench.patience_s)
     port = port_facts(config.bus.port, trouble=None, agent_has_it=True, root=bench.root)
     wire = wire_of_agent(config.meter.unit, said.counts, said.frames)
     try:

@@ -99,7 +99,7 @@ def test_the_frames_can_be_played_to_a_master_that_asks_the_same(cabinet: Cabine
 
 def test_beside_a_running_agent_the_frames_are_what_it_kept(enrolled: Cabinet, node: Node) -> None:
     with running(enrolled, node.chain):
-        bench = Bench(SystemClock(), lambda _url: node.chain)
+        bench = Bench(SystemClock(), lambda _url: node.chain, patience_s=1)
         found = {entry.name: entry for entry in entries(load(enrolled.config), bench, lambda: "")}
     assert "last 15 minutes" in found["frames.jsonl"].about
     assert json.loads(found["status.json"].text)["meters"][0]["meter_id"] == "METER_001"

@@ -145,11 +145,12 @@ def _reads(cabinet: Cabinet) -> bool:
 
 def test_beside_a_running_agent_the_doctor_asks_it_and_leaves_the_port_alone(enrolled: Cabinet, node: Node) -> None:
     with running(enrolled, node.chain):
-        sheet = examine(load(enrolled.config), Bench(SystemClock(), lambda _url: node.chain))
+        sheet = examine(load(enrolled.config), Bench(SystemClock(), lambda _url: node.chain, patience_s=1))
     found = lines(sheet)
     assert "the agent has it" in found["port"].fact
     assert [found[name] for name in ("port", "owner", "wiring", "key") if found[name].verdict is not PASS] == []
-    assert "the registry has SDM120" in found["meter"].fact
+    # In the two minutes of a slot's close the bus is the agent's alone.
+    assert "the registry has SDM120" in found["meter"].fact or "slot is being closed" in found["meter"].fact
     assert found["agent"].fact.startswith("running")
 
 

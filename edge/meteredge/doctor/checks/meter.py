@@ -1,6 +1,7 @@
 """Is it the meter that belongs here, set as its profile needs, and is what it shows to be believed?"""
 
-from meteredge.doctor.facts import Facts, Unknown
+from meteredge.doctor.checks.known import known
+from meteredge.doctor.facts import Facts, Found, MeterFacts, Unknown
 from meteredge.doctor.sheet import Check, Line
 
 LABEL = "label:"
@@ -13,11 +14,13 @@ _PHASES = Line("meter", "phases", "phase accounting")
 _CERTAINTY = Line("meter", "certainty", "what is not confirmed")
 
 
-def answers(facts: Facts) -> Check:
+def _meter(facts: Facts) -> Found[MeterFacts]:
+    return facts.meter
+
+
+@known(_ANSWERS, _meter)
+def answers(facts: Facts, meter: MeterFacts) -> Check:
     """The meter answers as its profile says."""
-    meter = facts.meter
-    if isinstance(meter, Unknown):
-        return _ANSWERS.left_out(meter.why)
     if meter.trouble and meter.trouble.kind not in {"other_meter", "wrong_settings"}:
         return _ANSWERS.failed(meter.trouble.fact, meter.trouble.next_step)
     registry = _registry_model(facts)
@@ -35,11 +38,9 @@ def answers(facts: Facts) -> Check:
     )
 
 
-def serial(facts: Facts) -> Check:
+@known(_SERIAL, _meter)
+def serial(facts: Facts, meter: MeterFacts) -> Check:
     """Its serial number is the configuration's and the registry's."""
-    meter = facts.meter
-    if isinstance(meter, Unknown):
-        return _SERIAL.left_out(meter.why)
     if meter.trouble and meter.trouble.kind == "other_meter":
         return _SERIAL.failed(meter.trouble.fact, meter.trouble.next_step)
     registered = None if isinstance(facts.chain, Unknown) or not facts.chain.meter else facts.chain.meter.serial
@@ -65,11 +66,9 @@ def serial(facts: Facts) -> Check:
     return _SERIAL.passed(f"{meter.serial}; not compared with the registry")
 
 
-def mode(facts: Facts) -> Check:
+@known(_MODE, _meter)
+def mode(_facts: Facts, meter: MeterFacts) -> Check:
     """Settings that change what energy means are as the profile requires."""
-    meter = facts.meter
-    if isinstance(meter, Unknown):
-        return _MODE.left_out(meter.why)
     if meter.trouble and meter.trouble.kind == "wrong_settings":
         return _MODE.failed(meter.trouble.fact, meter.trouble.next_step)
     if meter.trouble:
@@ -80,11 +79,9 @@ def mode(facts: Facts) -> Check:
     return _MODE.passed(shown) if shown else _MODE.left_out("this model has none that change its energy")
 
 
-def phases(facts: Facts) -> Check:
+@known(_PHASES, _meter)
+def phases(_facts: Facts, meter: MeterFacts) -> Check:
     """How three phases are added is known."""
-    meter = facts.meter
-    if isinstance(meter, Unknown):
-        return _PHASES.left_out(meter.why)
     if meter.phases == 1:
         return _PHASES.left_out("one phase")
     if meter.phase_accounting == "unknown":
@@ -98,11 +95,9 @@ def phases(facts: Facts) -> Check:
     )
 
 
-def certainty(facts: Facts) -> Check:
+@known(_CERTAINTY, _meter)
+def certainty(_facts: Facts, meter: MeterFacts) -> Check:
     """What the profile claims without proof."""
-    meter = facts.meter
-    if isinstance(meter, Unknown):
-        return _CERTAINTY.left_out(meter.why)
     if meter.doubts:
         return _CERTAINTY.passed(
             f"{len(meter.doubts)} facts of the profile: {'; '.join(meter.doubts[:2])}"

@@ -1,6 +1,7 @@
 """What the wire says: silence, noise, echo, collision, wrong speed, two devices on one address, swapped wires."""
 
-from meteredge.doctor.facts import Facts, Unknown, WireFacts
+from meteredge.doctor.checks.known import known
+from meteredge.doctor.facts import Facts, Found, Unknown, WireFacts
 from meteredge.doctor.sheet import Check, Line
 
 GOOD_SHARE = 0.98
@@ -17,11 +18,13 @@ LOOK_AT_THE_LINE = "look for a missing 120 Ω at an end, a loose wire, a star in
 SWAP = "swap A and B at this node: makers name them differently"
 
 
-def wiring(facts: Facts) -> Check:
+def _wire(facts: Facts) -> Found[WireFacts]:
+    return facts.wire
+
+
+@known(_WIRING, _wire)
+def wiring(_facts: Facts, wire: WireFacts) -> Check:
     """What came back, as a whole."""
-    wire = facts.wire
-    if isinstance(wire, Unknown):
-        return _WIRING.left_out(wire.why)
     tally = f"{wire.answered + wire.exceptions} of {wire.asked} questions answered"
     if wire.breaks_everywhere:
         return _WIRING.failed(
@@ -67,11 +70,9 @@ def _nothing_good(wire: WireFacts, tally: str) -> Check:
     )
 
 
-def echo(facts: Facts) -> Check:
+@known(_ECHO, _wire)
+def echo(_facts: Facts, wire: WireFacts) -> Check:
     """The adapter does not hear itself."""
-    wire = facts.wire
-    if isinstance(wire, Unknown):
-        return _ECHO.left_out(wire.why)
     if wire.echoes:
         return _ECHO.warned(
             f"the adapter hears itself ({wire.echoes} times); the copy is taken off",
@@ -80,11 +81,9 @@ def echo(facts: Facts) -> Check:
     return _ECHO.passed("none")
 
 
-def bias(facts: Facts) -> Check:
+@known(_BIAS, _wire)
+def bias(_facts: Facts, wire: WireFacts) -> Check:
     """No stray zeros between frames."""
-    wire = facts.wire
-    if isinstance(wire, Unknown):
-        return _BIAS.left_out(wire.why)
     if wire.leading_zeros:
         return _BIAS.warned(
             f"stray zeros before answers ({wire.leading_zeros} times): the idle line floats",
@@ -93,11 +92,9 @@ def bias(facts: Facts) -> Check:
     return _BIAS.passed("no stray zeros")
 
 
-def second_master(facts: Facts) -> Check:
+@known(_SECOND_MASTER, _wire)
+def second_master(_facts: Facts, wire: WireFacts) -> Check:
     """Nobody else asks on this bus."""
-    wire = facts.wire
-    if isinstance(wire, Unknown):
-        return _SECOND_MASTER.left_out(wire.why)
     if wire.strangers:
         return _SECOND_MASTER.failed(
             f"somebody else asks on this bus ({len(wire.strangers)} times, e.g. {wire.strangers[0]})",
