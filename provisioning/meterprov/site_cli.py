@@ -36,6 +36,8 @@ def check(file: SiteArgument, *, as_json: AsJson = False) -> None:
     for meter in site.meters:
         agent_toml(site, meter)
     warnings = list(site.warnings())
+    if file.stat().st_mode & 0o077:
+        warnings.insert(0, f"{file}: others may read it, and secrets are in it; run: chmod 600 {file}")
     if as_json:
         meters = [meter.id for meter in site.meters]
         typer.echo(json.dumps({"schema": 1, "site": site.site.name, "meters": meters, "warnings": warnings}))

@@ -82,15 +82,18 @@ def _unpacked(take: Callable[[], bytes]) -> Iterator[bytes]:
 
 
 def unpack(source: Path, target: Path, heard: Progress) -> Unpacked:
-    """Write the image to the new file `target`, which is on the disk at the end.  Raises UnpackError."""
+    """Write the image to the new file `target` (0600: secrets will be in it), on the disk at the end.
+
+    Raises UnpackError.
+    """
     image = ImageSource(source, heard)
     size = 0
     try:
         room = shutil.disk_usage(target.absolute().parent).free
-        opened = target.open("xb", buffering=0)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise UnpackError(f"{target}: cannot be made ({error.strerror}); name a file in a folder of yours") from error
-    with opened as file:
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
         for piece in image.pieces():
             size += len(piece)
             if piece == bytes(len(piece)):

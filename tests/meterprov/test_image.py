@@ -167,6 +167,7 @@ def test_the_manifests_line_has_the_digests_of_image_base_and_every_file(
     assert made.image_sha256 == hashlib.sha256(order.output.read_bytes()).hexdigest()
     assert made.base_sha256 == hashlib.sha256(before).hexdigest()
     assert order.base.read_bytes() == before
+    assert order.output.stat().st_mode & 0o777 == 0o600, "the RPC's address is in it"
     assert (made.at, made.image_bytes, made.version) == (1_900_000_000, len(before), "0.1.0")
     hidden = (site.chain.rpc, "5" * 64, OWNER, "AAAAC3")
     assert not [secret for secret in hidden if secret in manifest.line_of(made)]

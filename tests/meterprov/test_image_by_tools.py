@@ -90,8 +90,9 @@ def _check_card(image: Path, made: manifest.ImageMade, folder: Path) -> None:
 
 
 def test_a_trixie_card_with_all_wheels_for_its_python_and_machine(
-    site_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    site_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     base, image = _base(tmp_path, "trixie"), tmp_path / "node.img"
     kept = tmp_path / "kept.jsonl"
     words = ["provision", "image", "--site", str(site_path), "--node", "METER_007", str(base), "-o", str(image)]

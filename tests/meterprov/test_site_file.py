@@ -215,6 +215,9 @@ def test_the_commands_write_check_and_show_a_site(tmp_path: Path, capsys: pytest
     assert "there is a file already and it stays" in capsys.readouterr().err
     assert main(["provision", "site", "check", str(path), "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["meters"]) == 15
+    path.chmod(0o644)
+    assert main(["provision", "site", "check", str(path)]) == 0
+    assert "others may read it, and secrets are in it; run: chmod 600" in capsys.readouterr().err
     assert main(["provision", "site", "show", str(path)]) == 0
     assert re.search(r"^chain\.rpc +\(secret, not shown\)$", capsys.readouterr().out, re.MULTILINE)
     assert main(["provision", "site", "show", str(path), "--everything", "--json"]) == 0
