@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from meterchain.record import Record
-from meteredge.bundle.scrub import Scrubber, scrubber_of
+from meteredge.bundle.scrub import scrubber_of
 from meteredge.bus_errors import BusError
 from meteredge.config import AgentConfig
 from meteredge.doctor.examine import Bench, examine
@@ -50,18 +50,20 @@ def entries(config: AgentConfig, bench: Bench, read_log: Callable[[], str]) -> t
     ring = FrameRing(bench.clock)
     sheets = {one.meter.id: examine(one, replace(bench, frames=ring)).document() for one in config.each()}
     status, frames = _of_agent(config, ring)
-    found = (
+    journals = {one.meter.id: _journal(one) for one in config.each()}
+    documents = (
+        ("configuration.json", "the configuration, what is not public left out", shown(config)),
+        ("doctor.json", "the doctor's sheet", sheets),
+        ("status.json", "what the agent says of itself", status),
+        ("versions.json", "what runs here", versions(bench.root)),
+        ("journal.json", f"the journal: counts, and the last {JOURNAL_ROWS} records without energies", journals),
+    )
+    return (
         Entry("README.txt", "what this is", ABOUT),
-        Entry("configuration.json", "the configuration, what is not public left out", _json(shown(config))),
-        Entry("doctor.json", "the doctor's sheet", _json(sheets)),
-        Entry("status.json", "what the agent says of itself", _json(status)),
-        Entry("versions.json", "what runs here", _json(versions(bench.root))),
-        Entry("journal.json", f"the journal: counts, and the last {JOURNAL_ROWS} records without energies", _json(
-            {one.meter.id: _journal(one) for one in config.each()}
-        )),
-        Entry("log.txt", f"the agent's last {LOG_LINES} lines", read_log()),
-    )  # fmt: skip
-    return (*(_scrubbed(entry, scrub) for entry in found), frames)
+        *(Entry(name, about, _json(scrub.document(document))) for name, about, document in documents),
+        Entry("log.txt", f"the agent's last {LOG_LINES} lines", scrub(read_log())),
+        frames,
+    )
 
 
 def read_systemd_log() -> str:
@@ -75,10 +77,6 @@ def read_systemd_log() -> str:
     except (OSError, subprocess.SubprocessError) as error:
         return f"journalctl did not answer: {error}\n"
     return answer.stdout or f"no lines of {UNIT} {answer.stderr}\n"
-
-
-def _scrubbed(entry: Entry, scrub: Scrubber) -> Entry:
-    return replace(entry, text=scrub(entry.text))
 
 
 def _of_agent(config: AgentConfig, ring: FrameRing) -> tuple[dict[str, Any], Entry]:

@@ -8,8 +8,9 @@ runs of hexadecimal digits or base58, arrays of key bytes.  It is better to lose
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from meterchain import base58
@@ -48,6 +49,18 @@ class Scrubber:
         text = _URL.sub(_host_alone, text)
         text = _NAMED.sub(rf"\1\2{NOT_SHOWN}", text)
         return _LOOKS_SECRET.sub(NOT_SHOWN, text)
+
+    def document(self, value: Any) -> Any:  # noqa: ANN401
+        """The same for every text of a document, its keys too: so it stays one."""
+        match value:
+            case str():
+                return self(value)
+            case Mapping():
+                return {self(str(key)): self.document(inner) for key, inner in value.items()}
+            case list() | tuple():
+                return [self.document(inner) for inner in value]
+            case _:
+                return value
 
 
 def scrubber_of(config: AgentConfig) -> Scrubber:

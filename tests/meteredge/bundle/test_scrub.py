@@ -96,3 +96,11 @@ def test_what_a_helper_needs_stays(text: str) -> None:
 @given(st.text(max_size=200), st.text(alphabet="abcdefghijkl0123456789", min_size=8, max_size=40))
 def test_a_known_secret_never_survives_wherever_it_stands(around: str, secret: str) -> None:
     assert secret not in Scrubber([secret])(f"{around}{secret}{around}")
+
+
+def test_a_document_stays_one_whatever_its_texts_say() -> None:
+    document = {"said": ['token="a b" and psk=x"y', 7, None, {"password: abcdef": "https://h/secret?x"}]}
+    scrubbed = json.loads(json.dumps(Scrubber(["abcdef"]).document(document)))
+    assert scrubbed["said"][1:3] == [7, None]
+    assert "secret" not in json.dumps(scrubbed)
+    assert "abcdef" not in json.dumps(scrubbed)

@@ -48,3 +48,10 @@ def test_a_question_that_nobody_of_us_asked_is_another_master() -> None:
     facts = wire_of_agent(1, {}, log(("unasked", b"\0" + request(9, 3, 16, 8) + b"\xff")))
     assert facts.strangers == (request(9, 3, 16, 8).hex(" "),)
     assert facts.unasked_bytes == 10
+
+
+def test_a_second_answer_to_one_question_is_a_second_device_but_a_late_one_is_not() -> None:
+    twice = wire_of_agent(1, {}, log(("tx", QUESTION), ("rx", GOOD), ("unasked", GOOD), ("tx", QUESTION)))
+    assert twice.doubled == 1
+    late = wire_of_agent(1, {}, log(("tx", QUESTION), ("unasked", GOOD), ("tx", QUESTION), ("rx", GOOD)))
+    assert late.doubled == 0

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from meteredge.clock import Clock
 from meteredge.doctor.facts import WireFacts
-from meteredge.frame_log import FrameLog, pairs
+from meteredge.frame_log import Frame, FrameLog, pairs
 from meteredge.plan import Block
-from meteredge.probe import Outcome, Probe, ProbePort, ask, listen, questions_in
+from meteredge.probe import Outcome, Probe, ProbePort, ask, frame_length, listen, questions_in
 from meteredge.profiles import Profile
 from meteredge.scan.plan import Setting
 from meteredge.scan.search import OpenPort
@@ -98,8 +98,23 @@ def wire_of_agent(unit: int, counts: Mapping[str, int], log: FrameLog) -> WireFa
         echoes=counts.get("echoes", 0),
         leading_zeros=counts.get("leading_zeros", 0),
         strangers=tuple(question.hex(" ") for data in unasked for question in questions_in(data)),
+        doubled=_answered_twice(unit, log.frames),
         settings=f"{log.baud} {log.character}",
     )
+
+
+def _answered_twice(unit: int, frames: Iterable[Frame]) -> int:
+    """Whole frames of `unit` that came unasked after its question had been answered."""
+    twice, answered = 0, False
+    for frame in frames:
+        mine = frame.data[:1] == bytes((unit,))
+        if frame.dir == "tx":
+            answered = False
+        elif frame.dir == "rx":
+            answered = mine and crc_is_right(frame.data)
+        elif answered and mine and frame_length(frame.data):
+            twice += 1
+    return twice
 
 
 def _ask(port: ProbePort, asked: Asked, clock: Clock) -> Probe:
