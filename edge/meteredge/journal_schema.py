@@ -16,6 +16,7 @@ reason) makes it impossible to sign a slot again with another value.
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from meteredge.durable import sync_file, sync_folder
@@ -24,6 +25,8 @@ APPLICATION_ID = 0x474D_524A
 """`GMRJ`: tells a journal from any other SQLite file."""
 SCHEMA_VERSION = 2
 PAGE_SIZE = 512
+MODE = 0o640
+"""Nothing in it is secret; nobody but the agent writes."""
 
 _SINCE_2 = """
 CREATE TABLE retired_key (
@@ -119,6 +122,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             connection = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True, isolation_level=None, timeout=5)
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             return connection
+        _make_readable_by_group(path)
         connection = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
         journal_mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
@@ -132,6 +136,14 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             f"{path}: SQLite will not use WAL with synchronous=FULL here; is this a network file system?"
         )
     return connection
+
+
+def _make_readable_by_group(path: Path) -> None:
+    """Whatever the umask: the status page's user may read it.  SQLite gives the files beside it the same mode."""
+    with suppress(OSError):  # SQLite says it better
+        if not path.exists():
+            path.touch(MODE)
+            path.chmod(MODE)
 
 
 def check_format(path: Path, connection: sqlite3.Connection) -> int:

@@ -26,6 +26,7 @@ from meteredge.journal_schema import (
     JournalError,
     JournalForeign,
     JournalUnwritable,
+    connect,
 )
 from meteredge.signer import Signer
 
@@ -431,3 +432,15 @@ def test_flags_travel_with_the_record(journal: Journal, signer: Signer) -> None:
     assert Record.decode(row.record).status_flags is StatusFlags.CLOCK_ADJUSTED
     assert row.slot == Slot(START)
     assert Pubkey(journal.identity.meter_key) == signer.public_key
+
+
+def test_the_journal_and_what_sqlite_lays_beside_it_can_be_read_by_the_group_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        connection = connect(tmp_path / "a.journal")
+        connection.execute("CREATE TABLE t (x)")
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        connection.close()
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("a.journal", "a.journal-wal", "a.journal-shm"), 0o640)

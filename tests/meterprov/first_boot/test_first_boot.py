@@ -152,3 +152,10 @@ def test_a_meter_that_is_wired_after_the_first_boot_gets_its_claim_and_then_its_
         asked = machine.run(METERBRIDGE, "agent", "status", "--json")
         status = json.loads(asked.stdout)
         assert status["running"], asked.stderr
+        reader = ("runuser", "-u", "meterbridge-page", "--")
+        groups = machine.run(*reader, "id", "-Gn").stdout.split()
+        assert "meterbridge" in groups
+        beside = machine.run(*reader, METERBRIDGE, "agent", "status", "--json")
+        assert json.loads(beside.stdout)["running"], "the page's user reads journal and status"
+        assert machine.run(*reader, "cat", f"{STATE}/meter.key").returncode != 0
+        assert machine.run(*reader, "touch", f"{STATE}/METER_001.journal").returncode != 0
