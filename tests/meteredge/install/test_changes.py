@@ -14,6 +14,7 @@ from meteredge.install.changes import carry_out, plan
 from meteredge.install.errors import InstallFailed, InstallRefused
 from meteredge.install.host import run_command
 from meteredge.install.removal import removal
+from meteredge.install.slots import slot_to_make
 from meteredge.journal import Identity, Journal
 from meteredge.keys import create_key
 from meteredge.signer import Signer
@@ -100,6 +101,12 @@ def test_the_system_s_own_python_and_home_folders_are_refused(machine: Machine) 
     real = type(machine.host)(Path("/"), machine.host.run, machine.host.own)
     with pytest.raises(InstallRefused, match="home folder"):
         plan(real, slot=Path("/home/pi/venv"))
+
+
+def test_an_environment_that_is_the_folder_itself_is_a_slot_too(machine: Machine) -> None:
+    carry_out(plan(machine.host, config=CONFIG, slot=machine.root / "opt/meterbridge").steps, lambda _: None)
+    assert machine.tree()["opt/meterbridge/current"] == "."
+    assert slot_to_make(machine.host) == "a"
 
 
 def test_a_command_of_the_system_that_fails_is_told_with_its_own_words() -> None:

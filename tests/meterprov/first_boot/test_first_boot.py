@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import stat
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,6 +41,21 @@ def give_to_dialout(card: Card, port: str) -> None:
     groups = dict(line.split(":")[::2] for line in card.path("/etc/group").read_text().splitlines())
     os.chown(port, 0, int(groups["dialout"]))
     Path(port).chmod(0o660)
+
+
+def another_version(card: Card, version: str) -> str:
+    """The payload's wheels once more, ours with another version number; returns their folder, as the root sees it."""
+    folder = card.path("/root/newer")
+    shutil.copytree(card.folder / "wheels", folder)
+    ours = next(folder.glob("meterbridge-*.whl"))
+    old = ours.name.split("-")[1]
+    with zipfile.ZipFile(ours) as given, zipfile.ZipFile(folder / ours.name.replace(old, version), "w") as made:
+        for name in given.namelist():
+            content = given.read(name).replace(f"\nVersion: {old}\n".encode(), f"\nVersion: {version}\n".encode())
+            made.writestr(name.replace(f"-{old}.dist-info", f"-{version}.dist-info"),
+                          content.replace(f"-{old}.dist-info".encode(), f"-{version}.dist-info".encode()))  # fmt: skip
+    ours.unlink()
+    return "/root/newer"
 
 
 def outcome(card: Card) -> dict[str, object]:
@@ -91,8 +108,17 @@ def test_a_fresh_card_becomes_a_node_whose_agent_is_enabled(card: Card, meter: R
     assert rules.returncode == 0, rules.stderr
     page = card.trixie.run(METERBRIDGE, "docs", "agent")
     assert page.stdout.startswith("# The agent")
+    newer = another_version(card, "9.9")
+    updated = card.trixie.run(METERBRIDGE, "agent", "update", newer, "--json")
+    assert json.loads(updated.stdout) == {"schema": 1, "changed": True, "slot": "b", "version": "9.9", "was": "a"}
+    assert card.trixie.run(METERBRIDGE, "--version").stdout == "meterbridge 9.9\n"
+    assert card.path(f"{STATE}/meter.key").read_bytes() == seed
     demo = card.trixie.run(METERBRIDGE, "demo", "--meters", "2", "--slots", "1", "--json")
     assert json.loads(demo.stdout)["audit"]["ok"], demo.stderr
+    gone = card.trixie.run(METERBRIDGE, "agent", "uninstall", "--purge", "--meter", "METER_001", "--json")
+    assert gone.returncode == 0, gone.stderr
+    assert not card.path(STATE).exists()
+    assert "meterbridge" not in card.path("/etc/passwd").read_text()
 
 
 def test_a_card_that_cannot_be_installed_says_which_step_failed(card: Card) -> None:
