@@ -12,10 +12,11 @@ from tests.meteredge.install.machine import CONFIG, Machine
 from tests.meteredge.node import MemoryMeter
 
 from meterchain.claim import ClaimError, read_claim
+from meteredge.board import board_serial
 from meteredge.claim import own_addresses
 from meteredge.clock import VirtualClock
 from meterprov.first_boot.node import FirstBootFailed, Said, become_node, publish
-from meterprov.first_boot.outcome import board_serial, read_outcome
+from meterprov.first_boot.outcome import read_outcome
 
 OWNER = str(Pubkey.from_bytes(b"the owner of the first-boot test"))
 
