@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, Command] = {
     "scan": Command("meteredge.scan.cli", "app", "who is on this bus: units, speed, parity, model"),
     "watch": Command("meteredge.watch.cli", "app", "this node, live: values, slot, bus, journal, chain"),
     "bundle": Command("meteredge.bundle.cli", "app", "a support archive without secrets"),
+    "page": Command("meteredge.page.cli", "app", "the node's status page: run, show"),
     "site": Command("meterchain.commands.site", "app", "the operator's: deploy, init, status, pause, params"),
     "user": Command("meterchain.commands.user", "app", "who takes part: register, show, approve"),
     "meter": Command("meterchain.commands.meter", "app", "meters on the chain: assign, show, replace, reassign"),
