@@ -20,7 +20,7 @@ from meteredge.durable import sync_folder, write_new
 from meteredge.journal import Journal, Row
 from meteredge.journal_schema import JournalError
 from meteredge.key_rotation import make_next
-from meteredge.keys import create_key, create_relayer, load_relayer
+from meteredge.keys import LEVEL, create_key, create_relayer, load_relayer
 from meteredge.meter_port import MeterAtPort
 from meteredge.reader import Reading
 from meteredge.signer import Signer
@@ -86,6 +86,7 @@ def make_claim(
         baseline_import_mwh=reading.import_mwh,
         node=NodeTold(
             board_serial=board_serial(),
+            key_level=LEVEL,
             read_at=max(0, int(clock.utc())),
             port=config.bus.port,
             unit=config.meter.unit,
@@ -95,14 +96,14 @@ def make_claim(
     )
 
 
-def want_claim(folder: Path, owner: Pubkey, label: str | None) -> None:
+def want_claim(folder: Path, owner: Pubkey, label: str | None, install_id: int = 1) -> None:
     """Leave the order for a claim in the state folder: `make_wanted` makes it once the meter answers.
 
     Until it is taken away the agent does not start (its unit says so).  Raises OSError.
     """
     order = folder / WANTED
     order.unlink(missing_ok=True)
-    write_new(order, json.dumps({"owner": str(owner), "label": label}).encode())
+    write_new(order, json.dumps({"owner": str(owner), "label": label, "install_id": install_id}).encode())
     sync_folder(folder)
 
 
@@ -117,7 +118,12 @@ def make_wanted(path: Path, clock: Clock, read: Callable[[AgentConfig, Clock], R
     except FileNotFoundError:
         return None
     made = make_claim(
-        path, Pubkey.from_string(order["owner"]), clock, label=order["label"], install_id=InstallId(1), read=read
+        path,
+        Pubkey.from_string(order["owner"]),
+        clock,
+        label=order["label"],
+        install_id=InstallId(order["install_id"]),
+        read=read,
     )
     draft = folder / f".{MADE}"
     draft.unlink(missing_ok=True)

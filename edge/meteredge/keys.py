@@ -14,12 +14,15 @@ import secrets
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from nacl.signing import SigningKey
 from solders.keypair import Keypair
 
 from meteredge.durable import sync_folder, write_new
 
+LEVEL: Final = "file"
+"""Where a key of this file's lies, as the claim names it: whoever has the card has the key."""
 SEED_SIZE = 32
 KEYPAIR_SIZE = 64
 _CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")

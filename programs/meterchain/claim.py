@@ -32,6 +32,8 @@ class NodeTold(BaseModel):
 
     board_serial: str | None = None
     """Of the Raspberry Pi; None on other machines."""
+    key_level: Literal["file", "board", "chip"]
+    """What a thief of the node would have to beat to get its key."""
     read_at: Annotated[int, Field(ge=0)]
     """Unix seconds of the node's clock, which may not be set yet."""
     port: str

@@ -47,6 +47,8 @@ class Order:
     programs: Path | None = None
     """Folder with IDLs for ids of one's own."""
     replace: bool = False
+    claim_install: int = 1
+    """For which install of the meter the node makes its claim."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def plan_files(order: Order, image: Path, layout: CardLayout, wheels: Wheels) ->
     """Every file, and whether there is room.  Raises FatError, SystemUnknown, WheelsError, PayloadError."""
     system = read_system(image, layout)
     gathered = wheels(system)
-    folder = payload(order.site, order.meter, gathered, order.install, order.programs)
+    folder = payload(order.site, order.meter, gathered, order.install, order.programs, order.claim_install)
     with fat_volume(image, layout.boot) as volume:
         found = {name: volume.read(f"/{name}").decode("utf-8", "replace") for name in _CHANGED}
         named = boot_files(order.site, order.meter, system, "", found)

@@ -2,13 +2,19 @@
 
 import json
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meterprov.image import Wheels
+    from meterprov.progress import Terminal
     from meterprov.site_file import SiteFile
+    from meterprov.system import System
 
 MANIFEST_NAME = "manifest.jsonl"
 Site = Annotated[Path, typer.Option("--site", metavar="SITE", help="The site file.")]
@@ -17,6 +23,12 @@ ManifestFile = Annotated[
     typer.Option(
         "--manifest", metavar="FILE", help="Where facts are kept; default: manifest.jsonl beside the site file."
     ),
+]
+OwnWheel = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="meterbridge's own wheel; default: built from the source tree.")
+]
+OtherWheels = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="All other wheels; default: downloaded once, then cached.")
 ]
 
 
@@ -28,12 +40,8 @@ def image(
     generation: Annotated[
         int | None, typer.Option(min=1, help="Counts the node's lives; default: the one that the manifest has, or 1.")
     ] = None,
-    wheel: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="meterbridge's own wheel; default: built from the source tree.")
-    ] = None,
-    wheels: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="All other wheels; default: downloaded once, then cached.")
-    ] = None,
+    wheel: OwnWheel = None,
+    wheels: OtherWheels = None,
     manifest: ManifestFile = None,
     *,
     replace: Annotated[bool, typer.Option("--replace", help="Over a file that is there.")] = False,
@@ -50,12 +58,10 @@ def image(
     need_extra()
     from meteredge.clock import SystemClock
     from meterprov import manifest as facts
-    from meterprov import wheels as wheelhouse
     from meterprov.image import Order, make_image, rehearse
     from meterprov.payload import install_script
     from meterprov.progress import Terminal
     from meterprov.site_file import load_site
-    from meterprov.system import System
 
     described = load_site(site)
     kept = manifest or manifest_beside(site)
@@ -65,14 +71,7 @@ def image(
     order = Order(
         described, described.meter(node), base, output, install_script(), generation or lived or 1, programs, replace
     )
-    with tempfile.TemporaryDirectory() as folder:
-
-        def gather(system: System) -> tuple[wheelhouse.Wheel, ...]:
-            own = wheelhouse.own_wheel(wheel, Path(folder), tell.say)
-            if wheels is not None:
-                return wheelhouse.from_folder(own, wheels, system)
-            return wheelhouse.gather(own, system, wheelhouse.default_cache(), tell.say)
-
+    with gathering(wheel, wheels, tell) as gather:
         if dry_run:
             plan = rehearse(order, gather, tell)
             document: dict[str, Any] = {
@@ -96,6 +95,22 @@ def image(
     typer.echo(f"instance  {made.instance}")
     typer.echo(f"files     {len(made.files)} written, read back and the same")
     typer.echo(f"manifest  {kept}, line {line}")
+
+
+@contextmanager
+def gathering(wheel: Path | None, wheels: Path | None, tell: "Terminal") -> "Iterator[Wheels]":
+    """Where wheels come from: a folder, or the network and then the cache; our own from `wheel`, or built."""
+    from meterprov import wheels as wheelhouse
+
+    with tempfile.TemporaryDirectory() as folder:
+
+        def gather(system: "System") -> tuple[wheelhouse.Wheel, ...]:
+            own = wheelhouse.own_wheel(wheel, Path(folder), tell.say)
+            if wheels is not None:
+                return wheelhouse.from_folder(own, wheels, system)
+            return wheelhouse.gather(own, system, wheelhouse.default_cache(), tell.say)
+
+        yield gather
 
 
 def manifest_beside(site: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from meterprov import cloud_init, firstrun
 from meterprov.agent_toml import agent_toml, serial_on_wire
 from meterprov.boot_text import cmdline_for_cloud_init, cmdline_for_firstrun, config_txt
-from meterprov.paths import AGENT_TOML, FOLDER, INSTALL, LABEL, OWNER, PROGRAMS, WHEELS
+from meterprov.paths import AGENT_TOML, CLAIM_INSTALL, FOLDER, INSTALL, LABEL, OWNER, PROGRAMS, WHEELS
 from meterprov.site_file import MeterTable, SiteFile
 from meterprov.system import System
 from meterprov.wheels import Wheel
@@ -22,14 +22,24 @@ class PayloadError(Exception):
 
 
 def payload(
-    site: SiteFile, meter: MeterTable, wheels: Sequence[Wheel], install: bytes, programs: Path | None
+    site: SiteFile,
+    meter: MeterTable,
+    wheels: Sequence[Wheel],
+    install: bytes,
+    programs: Path | None,
+    claim_install: int = 1,
 ) -> dict[str, bytes]:
-    """The folder `meterbridge/` of the boot partition.  Raises PayloadError, ConfigError, OSError."""
+    """The folder `meterbridge/` of the boot partition; `claim_install`: for which install of the meter it claims.
+
+    Raises PayloadError, ConfigError, OSError.
+    """
     found = {AGENT_TOML: agent_toml(site, meter).encode(), INSTALL: install}
     if meter.owner is not None:
         found[OWNER] = f"{meter.owner}\n".encode()
     if meter.serial is not None and not serial_on_wire(meter):
         found[LABEL] = f"{meter.serial}\n".encode()
+    if claim_install != 1:
+        found[CLAIM_INSTALL] = f"{claim_install}\n".encode()
     found |= {f"{WHEELS}/{wheel.path.name}": wheel.path.read_bytes() for wheel in wheels}
     if programs is not None:
         idls = sorted((programs / "idl").glob("*.json"))

@@ -15,7 +15,7 @@ from meterchain.claim import ClaimError, read_claim
 from meterchain.embedded import START
 from meterchain.record import Record
 from meterchain.units import InstallId, Mwh
-from meteredge.claim import make_claim
+from meteredge.claim import make_claim, make_wanted, want_claim
 from meteredge.clock import Clock, VirtualClock
 from meteredge.config import AgentConfig, ConfigError, load
 from meteredge.journal import Identity, Journal
@@ -100,6 +100,24 @@ def test_a_claim_of_a_second_install_does_not_pass_for_the_first(config: Path, t
     path.write_text(made.model_dump_json(by_alias=True).replace('"install_id":2', '"install_id":1'))
     with pytest.raises(ClaimError, match="proves nothing"):
         read_claim(path)
+
+
+def test_a_claim_that_was_ordered_is_for_the_install_that_was_ordered(config: Path, tmp_path: Path) -> None:
+    assert make_wanted(config, VirtualClock(START), answers()) is None
+    create_key(tmp_path / "meter.key")
+    for install in (1, 3):
+        want_claim(tmp_path, OWNER, None, install)
+        path = make_wanted(config, VirtualClock(START), answers())
+        assert path is not None
+        assert read_claim(path).install_id == install
+
+
+def test_a_claim_tells_how_the_meter_was_read(config: Path) -> None:
+    read = Reading(Mwh(1), Mwh(2), 1_000, None, "10000001", 0.0, {"voltage": 230.0})
+    made = make_claim(config, OWNER, VirtualClock(START), install_id=FIRST, new_key=True, read=lambda *_: read)
+    assert made.node is not None
+    assert (made.node.port, made.node.unit, made.node.read_at) == ("/dev/serial/by-id/none", 1, START)
+    assert (made.node.key_level, made.node.settings) == ("file", {}), "a voltage is no setting"
 
 
 def test_the_command_says_what_is_wrong_with_owner_and_port(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -354,6 +354,17 @@ def test_a_machine_without_the_extra_is_told_how_to_get_it(
     assert capsys.readouterr().err == "meterbridge: missing here: fatfs; pip install 'meterbridge[provision]'\n"
 
 
+def test_a_card_for_a_later_install_says_so_to_its_node(
+    tmp_path: Path, site: SiteFile, wheels: tuple[Wheel, ...]
+) -> None:
+    order = _order(tmp_path, site)
+    first = rehearse(order, lambda _system: wheels, Silent())
+    later = rehearse(replace(order, claim_install=3), lambda _system: wheels, Silent())
+    assert "/meterbridge/claim-install" not in first.files
+    assert later.files["/meterbridge/claim-install"] == b"3\n"
+    assert first.instance != later.instance
+
+
 def test_an_output_that_would_mislead_or_hurt_is_refused(
     tmp_path: Path, site: SiteFile, wheels: tuple[Wheel, ...]
 ) -> None:

@@ -12,6 +12,7 @@ from meterchain import site as steps
 from meterchain.accounts import Meter, MeterKind, MeterState, MeterStatus, fetch_all, fetch_many
 from meterchain.claim import Claim, ClaimError, read_claim
 from meterchain.commands import meter_changes, meter_freeze, meter_limits, meter_owner
+from meterchain.commands.claimed import refuse_other_site
 from meterchain.commands.meter_views import MeterId, a_meter_id, document_of, line_of, meter_of, shown
 from meterchain.commands.recorded import attempt
 from meterchain.commands.session import (
@@ -186,7 +187,7 @@ def assign_claimed(here: Session, signer: Keypair, claim: Claim, wanted: MeterAs
     Raises ClaimError for another site or install, SiteError, and what Chain.send raises.
     """
     site, chain = here.site, here.chain
-    meter_changes.refuse_other_site(claim, site.domain)
+    refuse_other_site(claim, site.domain)
     if claim.install_id != FIRST_INSTALL:
         raise ClaimError(
             f"the claim is for install {claim.install_id} of {claim.meter_id}; a meter is assigned with install 1"

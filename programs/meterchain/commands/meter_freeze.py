@@ -11,7 +11,7 @@ import typer
 
 from meterchain import instructions
 from meterchain.accounts import MeterState, fetch
-from meterchain.commands.meter_changes import NotNow
+from meterchain.commands.claimed import NotNow
 from meterchain.commands.meter_views import MeterId, meter_of, shown
 from meterchain.commands.recorded import attempt
 from meterchain.commands.session import (

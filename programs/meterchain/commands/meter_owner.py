@@ -15,7 +15,8 @@ from meterchain import instructions
 from meterchain import site as steps
 from meterchain.accounts import Meter, MeterState, MeterStatus, User, UserStatus, fetch
 from meterchain.chain import TransactionFailed
-from meterchain.commands.meter_changes import NodeStatusFile, NotNow
+from meterchain.commands.claimed import NotNow
+from meterchain.commands.meter_changes import NodeStatusFile
 from meterchain.commands.meter_views import MeterId, kwh, meter_of, shown
 from meterchain.commands.node_status import read_node_status, refuse_undelivered
 from meterchain.commands.recorded import attempt
@@ -63,7 +64,7 @@ def reassign(
     Exit codes: 0 reassigned, 2 no such meter or user, 3 the chain cannot be reached, 4 refused (undelivered, unpaid).
     """
     signer = load_wallet(authority.expanduser(), "the authority")
-    said = read_node_status(node_status) if node_status else None
+    said = read_node_status(node_status, meter_id) if node_status else None
     with session(context, rpc, programs, dry_run=dry_run) as here:
         meter = meter_of(here, meter_id)
         state = fetch(here.chain, here.programs, MeterState, here.site.meter_state(meter_id))

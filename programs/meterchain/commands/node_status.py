@@ -6,7 +6,7 @@ A record counts under the install that it names: what a node has not delivered w
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,7 +23,7 @@ class Undelivered(SiteError):
 
 
 class NodeStatus(BaseModel):
-    """The part of the document that matters here; the agent says more."""
+    """What the document says of one meter, as far as it matters here."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
@@ -38,15 +38,30 @@ class NodeStatus(BaseModel):
         return {state: number for state, number in self.records.items() if number and state not in _DONE}
 
 
-def read_node_status(path: Path) -> NodeStatus:
-    """The document in the file at `path`.  Raises ClaimError if it is none."""
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    schema_: Annotated[Literal[2], Field(alias="schema")]
+    meters: Annotated[tuple[NodeStatus, ...], Field(min_length=1)]
+
+
+def read_node_status(path: Path, meter_id: str) -> NodeStatus:
+    """What the document in the file at `path` says of that meter.
+
+    Raises ClaimError if it is none, Undelivered if it is of other meters.
+    """
     try:
         with path.open("rb") as file:
-            return NodeStatus.model_validate(json.loads(file.read(_MOST)))
+            meters = _Document.model_validate(json.loads(file.read(_MOST))).meters
     except OSError as error:
         raise ClaimError(f"{path}: the node's status cannot be read ({error.strerror})") from error
     except (ValidationError, ValueError):
         raise ClaimError(f"{path}: not what `meterbridge agent status --json` prints; print it again") from None
+    for meter in meters:
+        if meter.meter_id == meter_id:
+            return meter
+    whose = ", ".join(meter.meter_id for meter in meters)
+    raise Undelivered(f"--node-status is of {whose}, not of {meter_id}: take the right node's")
 
 
 def refuse_undelivered(status: NodeStatus | None, meter: Meter, state: MeterState | None, *, force: bool) -> None:
@@ -59,8 +74,6 @@ def refuse_undelivered(status: NodeStatus | None, meter: Meter, state: MeterStat
                 "prints there), or write --force if the node is gone"
             )
         return
-    if status.meter_id != meter.meter_id:
-        raise Undelivered(f"--node-status is of {status.meter_id}, not of {meter.meter_id}: take the right node's")
     if status.install_id != meter.install_id:
         raise Undelivered(
             f"--node-status is of install {status.install_id}, {meter.meter_id} is at {meter.install_id}: print it "

@@ -150,11 +150,11 @@ def _claim(payload: Path, host: Host, config: AgentConfig, as_agent: AsAgent) ->
 
 
 def _ordered(payload: Path, host: Host, config: AgentConfig, as_agent: AsAgent, owner: Pubkey) -> dict[str, Any]:
-    folder = host.at(config.state.directory)
-    if _claimed(folder / MADE, str(owner), config):
+    folder, install = host.at(config.state.directory), _install(payload)
+    if _claimed(folder / MADE, str(owner), config, install):
         publish(payload, host)
         return _written(read_claim(folder / MADE).serial)
-    want_claim(folder, owner, _line(payload / "label"))
+    want_claim(folder, owner, _line(payload / "label"), install)
     host.give(Path(config.state.directory) / WANTED, changes.USER, changes.USER)
     try:
         said = as_agent(["agent", "claim", "--wanted"])
@@ -167,12 +167,20 @@ def _ordered(payload: Path, host: Host, config: AgentConfig, as_agent: AsAgent, 
     raise FirstBootFailed("claim", said.err)
 
 
-def _claimed(path: Path, owner: str, config: AgentConfig) -> bool:
-    """True if the claim was made by an earlier run, for the same owner and meter."""
+def _install(payload: Path) -> int:
+    written = _line(payload / "claim-install") or "1"
+    if not written.isdecimal() or not 0 < int(written) < 2**32:
+        raise FirstBootFailed("claim", f"claim-install: {written!r} is no install")
+    return int(written)
+
+
+def _claimed(path: Path, owner: str, config: AgentConfig, install: int) -> bool:
+    """True if the claim was made by an earlier run, for the same owner, meter and install."""
     if not path.is_file() or path.is_symlink():
         return False
     claim = read_claim(path)
-    return (claim.owner, claim.meter_id, claim.domain) == (owner, config.meter.id, config.site.domain)
+    found = (claim.owner, claim.meter_id, claim.domain, claim.install_id)
+    return found == (owner, config.meter.id, config.site.domain, install)
 
 
 def _written(serial: str) -> dict[str, Any]:

@@ -55,12 +55,13 @@ def claims(meter: Signer, tmp_path: Path) -> Claims:
 
 def node_status(folder: Path, **changes: object) -> Path:
     """What `meterbridge agent status --json` prints on the node of METER_001."""
-    document = {
-        "schema": 1, "meter_id": "METER_001", "running": True, "pid": 7, "codes": {}, "timezone": "UTC",
-        "records": {"closed": 0, "final": 2, "refused": 1}, "last_seq": 3, "install_id": 1,
+    meter = {
+        "meter_id": "METER_001", "codes": {}, "records": {"closed": 0, "final": 2, "refused": 1}, "last_seq": 3,
+        "install_id": 1,
     }  # fmt: skip
+    document = {"schema": 2, "running": True, "pid": 7, "bus": {}, "timezone": "UTC", "meters": [meter | changes]}
     path = folder / "status.json"
-    path.write_text(json.dumps(document | changes))
+    path.write_text(json.dumps(document))
     return path
 
 
