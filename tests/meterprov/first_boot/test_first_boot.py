@@ -106,6 +106,8 @@ def test_a_fresh_card_becomes_a_node_whose_agent_is_enabled(card: Card, meter: R
     assert (judged.returncode, judged.stderr) == (0, "")
     rules = card.trixie.run("udevadm", "verify", "/etc/udev/rules.d/99-meterbridge.rules")
     assert rules.returncode == 0, rules.stderr
+    firmware = "/opt/meterbridge/a/lib/python3.13/site-packages/meterprov/firmware/main.py"
+    assert card.path(firmware).is_file(), "the bridge's firmware travels in the wheel"
     page = card.trixie.run(METERBRIDGE, "docs", "agent")
     assert page.stdout.startswith("# The agent")
     newer = another_version(card, "9.9")
