@@ -78,8 +78,9 @@ class MeterTable(_Table):
     """Its Modbus address."""
     serial: Annotated[Annotated[str, Field(examples=["10000001"])] | None, PUBLIC] = None
     """The serial number that must answer; left out where the model has none on the wire."""
-    direction: Annotated[Literal["normal"], PUBLIC] = "normal"
-    """Only "normal" for now: a reversed meter is rewired, not configured away."""
+    direction: Annotated[Literal["normal", "reversed"], PUBLIC] = "normal"
+    """"reversed" where the meter sits the other way round: what it counts as import is export.  A change needs a new
+    enrolment: to the chain the registers would jump."""
     key: KeyTable | None = None
     """Its own key, where there are several meters; one alone has [key]."""
 

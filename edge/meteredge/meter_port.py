@@ -8,11 +8,12 @@ first reading and each time that the port was opened anew: behind another adapte
 from collections.abc import Sequence
 from typing import TypeVar
 
+from meteredge.block_bus import BlockBus
 from meteredge.bridge_watch import PROFILE as BRIDGE
 from meteredge.bridge_watch import BridgeNews, BridgeWatch
 from meteredge.bus import Bus
 from meteredge.clock import Clock
-from meteredge.config import AgentConfig, ConfigError
+from meteredge.config import AgentConfig, ConfigError, MeterTable
 from meteredge.port import RtuPort
 from meteredge.profiles import Profile, load
 from meteredge.reader import Reader, Reading
@@ -44,6 +45,11 @@ def _agreed(name: str, values: Sequence[T]) -> T:
     return values[0]
 
 
+def reader_of(bus: BlockBus, table: MeterTable, profile: Profile, clock: Clock) -> Reader:
+    """The reader of a configured meter.  Raises ProfileError, RequestRefused."""
+    return Reader(bus, table.unit, profile, clock, table.serial, reversed_=table.direction == "reversed")
+
+
 class MeterAtPort:
     """Reads the only meter of a configuration, on `bus` or one of its own; `profile` is loaded and checked at once."""
 
@@ -51,7 +57,7 @@ class MeterAtPort:
         """Raises ProfileError, ConfigError, RequestRefused."""
         self.profile: Profile = load(config.meter.profile)
         self.bus = bus or bus_of(config, clock)
-        self._reader = Reader(self.bus, config.meter.unit, self.profile, clock, config.meter.serial)
+        self._reader = reader_of(self.bus, config.meter, self.profile, clock)
         self._bridge = BridgeWatch(self.bus, config.bridge.unit, load(BRIDGE)) if config.bridge else None
         self._identified_at: int | None = None
 

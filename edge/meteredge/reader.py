@@ -5,7 +5,7 @@ implausible, a setting that energy depends on is not as the profile requires, or
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NoReturn
 
@@ -78,13 +78,31 @@ class Reading:
     at_monotonic: float
     """When the energy was read, seconds of the bus's clock."""
     values: Mapping[str, float]
-    """Every number that came with it, in the unit of its register."""
+    """Every number that came with it, in the unit of its register, as the meter has it."""
+
+    def turned(self) -> "Reading":
+        """The same for whom import is export."""
+        power_w = None if self.power_w is None else -self.power_w
+        return replace(self, export_mwh=self.import_mwh, import_mwh=self.export_mwh, power_w=power_w)
 
 
 class Reader:
-    """Reads one meter.  `serial` is the number that must answer; where None, the first one that does is kept."""
+    """Reads one meter.
 
-    def __init__(self, bus: BlockBus, unit: int, profile: Profile, clock: Clock, serial: str | None = None) -> None:
+    `serial` is the number that must answer; where None, the first one that does is kept.  `reversed_` says that the
+    meter sits the other way round: its import is export.
+    """
+
+    def __init__(
+        self,
+        bus: BlockBus,
+        unit: int,
+        profile: Profile,
+        clock: Clock,
+        serial: str | None = None,
+        *,
+        reversed_: bool = False,
+    ) -> None:
         """Raises ProfileError if the profile allows no plan, RequestRefused if the model has no such unit id."""
         if unit > HIGHEST_OWN_UNIT and unit != profile.general_address:
             raise RequestRefused(f"unit {unit} is no address of a {profile.model}", "unit ids go from 1 to 247")
@@ -94,6 +112,7 @@ class Reader:
         self._placed = profile.search is None
         self._clock = clock
         self._serial = serial
+        self._reversed = reversed_
         self._timing = timing_of(profile)
         self._continuity: dict[str, Decimal] = {}
 
@@ -171,7 +190,7 @@ class Reader:
         export_mwh, export_quantum = self._energy(self.profile.export_registers, raw, factor)
         import_mwh, import_quantum = self._energy(self.profile.import_registers, raw, factor)
         numbers = {name: float(value) for name, value in seen.items() if not isinstance(value, str)}
-        return Reading(
+        reading = Reading(
             export_mwh=export_mwh,
             import_mwh=import_mwh,
             quantum_mwh=max(export_quantum, import_quantum),
@@ -180,6 +199,7 @@ class Reader:
             at_monotonic=at,
             values=numbers,
         )
+        return reading.turned() if self._reversed else reading
 
     def read_twice(self) -> tuple[Reading, Reading]:
         """Two readings, one after the other (guard 4: `meteredge.guards.pair_breach` says whether they agree)."""

@@ -282,3 +282,11 @@ def test_a_port_that_was_opened_early_is_read_after_the_same_silence() -> None:
     line.at_port.read()
     assert line.clock.monotonic() - before < 1
     assert line.bus.counts()["settled"] == 1
+
+
+def test_a_meter_that_is_configured_as_reversed_is_read_turned() -> None:
+    line = Line1()
+    straight = line.at_port.read()
+    turned = MeterAtPort(config(direction='"reversed"'), line.clock, line.bus).read()
+    assert (turned.export_mwh, turned.import_mwh) == (straight.import_mwh, straight.export_mwh)
+    assert straight.import_mwh == 7_000_000

@@ -269,3 +269,13 @@ def test_whatever_happens_on_the_wire_a_reading_is_what_the_meter_held(
             continue
         assert site.held_between(NOON, reading)
         assert reading.serial in (None, "10000001")
+
+
+def test_a_meter_that_sits_the_other_way_round_is_read_turned() -> None:
+    straight, site = Site("sdm120"), Site("sdm120")
+    site.reader = Reader(site.bus, 1, site.profile, site.clock, reversed_=True)
+    held, turned = straight.reader.read(), site.reader.read()
+    assert (turned.export_mwh, turned.import_mwh) == (held.import_mwh, held.export_mwh)
+    assert turned.power_w == pytest.approx(-(held.power_w or 0.0))
+    assert turned.export_mwh != turned.import_mwh
+    assert turned.values["import_energy"] == pytest.approx(held.values["import_energy"])

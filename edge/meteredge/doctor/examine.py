@@ -37,9 +37,8 @@ from meteredge.doctor.gather.port import port_facts, trouble_of
 from meteredge.doctor.gather.wire import asked_of, examine_wire, other_settings, try_settings, wire_of_agent
 from meteredge.doctor.sheet import Sheet
 from meteredge.frame_ring import FrameRing
-from meteredge.meter_port import USUAL_BAUD, USUAL_FRAMING
+from meteredge.meter_port import USUAL_BAUD, USUAL_FRAMING, reader_of
 from meteredge.profiles import Profile, load
-from meteredge.reader import Reader
 from meteredge.scan.plan import Setting
 from meteredge.scan.run import ports_of
 from meteredge.scan.search import OpenPort
@@ -145,7 +144,7 @@ def _by_port(config: AgentConfig, bench: Bench, profile: Profile, load_step: Loa
         try:
             port = open_port(setting)
             opened.callback(port.close)
-            reader = Reader(Bus(port, bench.clock), unit, profile, bench.clock, config.meter.serial)  # type: ignore[arg-type]
+            reader = reader_of(Bus(port, bench.clock), config.meter, profile, bench.clock)  # type: ignore[arg-type]
             asked = asked_of(unit, reader.plan.blocks[0], profile)
             wire = examine_wire(port, setting, asked, bench.clock)
             if not wire.answered and not wire.exceptions and not wire.doubled:
@@ -174,7 +173,7 @@ def _read(
     load_step: Load | None,
 ) -> _Line:
     """What the meter (and the bridge) answer over a bus."""
-    reader = Reader(bus, config.meter.unit, profile, bench.clock, config.meter.serial)
+    reader = reader_of(bus, config.meter, profile, bench.clock)
     meter = meter_facts(reader, config.meter, profile)
     step: Found[LoadStep] = Unknown(NO_LOAD)
     if load_step and meter.trouble:

@@ -15,6 +15,7 @@ from meteredge.doctor.facts import ChainFacts, Unknown
 from meteredge.doctor.gather.agent import meter_of
 from meteredge.doctor.gather.chain import chain_facts
 from meteredge.doctor.gather.node import journal_facts, relayer_address
+from meteredge.meter_port import reader_of
 from meteredge.profiles import load
 from meteredge.reader import Reader, Reading
 from meteredge.socket_client import AgentBusy, AgentError, AgentSocket, SharedBus
@@ -92,8 +93,7 @@ class NodeSource:
         """Read the meter now; while the bus is the agent's alone, what it read last."""
         if self._reader is None:
             port = AgentPort(int((status.get("bus") or {}).get("baud") or 9_600))
-            meter = self._config.meter
-            self._reader = Reader(_NowBus(self._agent, port), meter.unit, self._profile, self._clock, meter.serial)
+            self._reader = reader_of(_NowBus(self._agent, port), self._config.meter, self._profile, self._clock)
         try:
             return _live(self._reader.read())
         except AgentBusy:
