@@ -4,6 +4,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -69,11 +70,12 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def card(tmp_path: Path, wheels: Path) -> Card:
+def card(tmp_path: Path, wheels: Path) -> Iterator[Card]:
     card = Card(Trixie.unpack(tmp_path / "trixie"))
     card.folder.mkdir(parents=True)
     shutil.copytree(wheels, card.folder / "wheels")
     shutil.copy(str(files("meterprov") / "first_boot" / "install.sh"), card.folder)
     (card.folder / "owner").write_text(f"{OWNER}\n")
     card.configure("/dev/serial/by-id/none")
-    return card
+    yield card
+    shutil.rmtree(card.trixie.root)  # 400 MB, which pytest would keep for three runs
