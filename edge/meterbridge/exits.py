@@ -68,6 +68,8 @@ EXIT_CODES: Mapping[str, int] = {
     "meterprov.label.LabelError": USAGE,
     "meterprov.life.enrol.EnrolRefused": REFUSED,
     "meterprov.life.enrol.NoReadingYet": BUSY,
+    "meterprov.life.status.CardError": USAGE,
+    "meterprov.life.steps.StepRefused": REFUSED,
     "meterprov.life.papers.SheetError": USAGE,
     "meterprov.manifest.ManifestError": REFUSED,
     "meterprov.payload.PayloadError": UNREACHED,

@@ -8,17 +8,19 @@ import typer
 
 from meterprov import flash_cli, image_cli, label_cli, site_cli
 from meterprov.first_boot import cli as first_boot_cli
-from meterprov.life import enrol_cli
+from meterprov.life import change_cli, enrol_cli, status_cli
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Making a node: site file, card, label, firmware of its bridge."
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="A node, from an empty card to the shelf.")
 app.add_typer(site_cli.app, name="site")
 app.add_typer(first_boot_cli.app)
 app.command()(image_cli.image)
 app.command()(flash_cli.flash)
 app.command()(label_cli.label)
 app.command()(enrol_cli.enrol)
+app.command()(status_cli.status)
+app.command()(change_cli.replace)
+app.command()(change_cli.re_provision)
+app.command()(change_cli.decommission)
 
 
 @app.command()

@@ -17,7 +17,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -38,6 +38,9 @@ class _Fact(BaseModel):
     at: Annotated[int, Field(ge=0)]
     """Unix seconds, UTC."""
     meter_id: str | None = None
+
+    SAME_BY: ClassVar[tuple[str, ...]] = ()
+    """What two facts of this kind share that say the same; see `append_once`."""
 
 
 class ImageMade(_Fact):
@@ -93,6 +96,7 @@ class _OfInstall(_Fact):
 class Enrolled(_OfInstall):
     """The meter is on the chain with this key and device; for a later install: it took the place of another."""
 
+    SAME_BY = ("meter_id", "install_id", "fingerprint")
     fact: Literal["enrolled"] = "enrolled"
     domain: str
     fingerprint: str
@@ -100,6 +104,8 @@ class Enrolled(_OfInstall):
     model: str
     serial: str
     board_serial: str | None = None
+    key_level: str | None = None
+    """file, board or chip: what a thief of the node would have to beat."""
     baseline_export_mwh: int
     baseline_import_mwh: int
     direction_by: str
@@ -111,13 +117,82 @@ class Enrolled(_OfInstall):
 class FirstReading(_OfInstall):
     """The chain has verified a record of this install."""
 
+    SAME_BY = ("meter_id", "install_id")
     fact: Literal["first_reading"] = "first_reading"
     seq: Annotated[int, Field(ge=1)]
     read_at: int
     """Unix seconds, by the record."""
 
 
-AnyFact = ImageMade | Flashed | Labelled | Enrolled | FirstReading
+class Booted(_Fact):
+    """What a node's first boot left on its card."""
+
+    SAME_BY = ("meter_id", "ok", "step", "fingerprint", "claim")
+    fact: Literal["booted"] = "booted"
+    meter_id: str
+    ok: bool
+    step: str
+    """`done`, or the one that failed."""
+    board_serial: str | None = None
+    fingerprint: str | None = None
+    """Of the key that it made."""
+    claim: str | None = None
+    """written, waiting (for the meter to answer), or not ordered."""
+
+
+class FinalRecord(_OfInstall):
+    """The chain's last record of this install is the final one (F), signed by its key."""
+
+    SAME_BY = ("meter_id", "install_id", "digest")
+    fact: Literal["final_record"] = "final_record"
+    seq: Annotated[int, Field(ge=1)]
+    digest: Digest
+    read_at: int
+    export_mwh: int
+    import_mwh: int
+
+
+class KeyRotated(_OfInstall):
+    """The same meter, another key: the old one is retired for ever."""
+
+    SAME_BY = ("meter_id", "install_id", "fingerprint")
+    fact: Literal["key_rotated"] = "key_rotated"
+    fingerprint: str
+    retired: str
+    board_serial: str | None = None
+    key_level: str | None = None
+
+
+class Decommissioned(_OfInstall):
+    """The meter is out of service for ever, with it its key, and stands in nobody's list."""
+
+    SAME_BY = ("meter_id",)
+    fact: Literal["decommissioned"] = "decommissioned"
+    retired: str
+    """Fingerprint of its last key."""
+
+
+class LabelVoid(_Fact):
+    """A label with this key on it says something that is no longer so: take it off."""
+
+    SAME_BY = ("meter_id", "fingerprint")
+    fact: Literal["label_void"] = "label_void"
+    meter_id: str
+    fingerprint: str
+
+
+AnyFact = (
+    ImageMade
+    | Flashed
+    | Labelled
+    | Booted
+    | Enrolled
+    | FirstReading
+    | FinalRecord
+    | KeyRotated
+    | Decommissioned
+    | LabelVoid
+)
 _FACT: TypeAdapter[AnyFact] = TypeAdapter(Annotated[AnyFact, Field(discriminator="fact")])
 
 
@@ -157,12 +232,15 @@ def read(path: Path) -> Iterator[AnyFact]:
 
 
 def append_once(path: Path, fact: _Fact) -> int | None:
-    """Add a line unless one says the same already, its time aside; its number, None if there is one.
+    """Add a line unless one of its kind says the same (SAME_BY); its number, None if there is one.
 
     Raises ManifestError.
     """
-    told = fact.model_dump(exclude={"at"})
-    if any(each.model_dump(exclude={"at"}) == told for each in read(path)):
+
+    def told(each: _Fact) -> tuple[object, ...]:
+        return tuple(getattr(each, name) for name in fact.SAME_BY)
+
+    if any(type(each) is type(fact) and told(each) == told(fact) for each in read(path)):
         return None
     return append(path, fact)
 

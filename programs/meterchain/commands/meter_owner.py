@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from solders.instruction import Instruction
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from meterchain import instructions
@@ -97,18 +98,22 @@ def unassign(
         meter = meter_of(here, meter_id)
         user = user_of(here, meter.owner)
         if meter.meter_no in user.meters:
-            if meter.status is not MeterStatus.DECOMMISSIONED:
-                raise NotNow(
-                    f"{meter_id} is {meter.status.name.lower()}: only a meter that is out of service for ever "
-                    f"leaves the list (`meterbridge meter status {meter_id} decommissioned`)"
-                )
-            signer = load_wallet(authority.expanduser(), "the authority")
-            step = instructions.unassign_meter(here.programs, signer.pubkey(), meter_id, meter.owner)
-            attempt(lambda: here.chain.send([step], [signer]))
+            free_place(here, load_wallet(authority.expanduser(), "the authority"), meter)
         after = user_of(here, meter.owner)
         document = {"meter_id": meter_id, "owner": str(meter.owner), "owner_meters": after.meter_count}
         rows = [("meter", meter_id), ("owner", f"{meter.owner}, {after.meter_count} meters")]
         conclude(here, document, rows, as_json=as_json)
+
+
+def free_place(here: Session, signer: Keypair, meter: Meter) -> None:
+    """Take a decommissioned meter out of its owner's list.  Raises NotNow, and what Chain.send raises."""
+    if meter.status is not MeterStatus.DECOMMISSIONED:
+        raise NotNow(
+            f"{meter.meter_id} is {meter.status.name.lower()}: only a meter that is out of service for ever "
+            f"leaves the list (`meterbridge meter status {meter.meter_id} decommissioned`)"
+        )
+    step = instructions.unassign_meter(here.programs, signer.pubkey(), meter.meter_id, meter.owner)
+    attempt(lambda: here.chain.send([step], [signer]))
 
 
 def _handing_over(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from meterchain.claim import Claim
 from meteredge.doctor.sheet import Check, Sheet, Verdict, sheet_from
+from meterprov import manifest as facts
 from meterprov.fingerprint import fingerprint
 from meterprov.life.enrol import Verified
 from meterprov.life.judgement import Case
@@ -43,9 +44,10 @@ def enrolled(case: Case, checks: tuple[Check, ...], at: int) -> Enrolled:
         model=claim.model,
         serial=claim.serial,
         board_serial=None if claim.node is None else claim.node.board_serial,
+        key_level=None if claim.node is None else claim.node.key_level,
         baseline_export_mwh=claim.baseline_export_mwh,
         baseline_import_mwh=claim.baseline_import_mwh,
-        direction_by=case.vouched.direction_by or "the doctor's sheet",
+        direction_by=case.vouched.direction_by or ("the doctor's sheet" if case.vouched.sheet else "an earlier run"),
         doubts=tuple(check.name for check in checks if check.verdict is Verdict.WARN),
     )
 
@@ -55,3 +57,20 @@ def first_reading(claim: Claim, found: Verified, at: int) -> FirstReading:
     return FirstReading(
         at=at, meter_id=claim.meter_id, install_id=claim.install_id, seq=found.seq, read_at=found.read_at
     )
+
+
+def void_labels(
+    manifest: Path, meter_id: str, keeps: str | None, at: int, *, also: str | None = None
+) -> tuple[str, ...]:
+    """Note that labels with another key than `keeps` are void, None = all of them; `also` is a key that stood on one.
+
+    Returns the fingerprints that became void now.  Raises ManifestError.
+    """
+    stood = [
+        fact.fingerprint
+        for fact in facts.read(manifest)
+        if isinstance(fact, facts.Labelled | facts.Enrolled | facts.KeyRotated) and fact.meter_id == meter_id
+    ]
+    found = dict.fromkeys(key for key in (*stood, also) if key is not None and key != keeps)
+    voids = [facts.LabelVoid(at=at, meter_id=meter_id, fingerprint=key) for key in found]
+    return tuple(fact.fingerprint for fact in voids if facts.append_once(manifest, fact) is not None)

@@ -9,19 +9,21 @@ from solders.pubkey import Pubkey
 from tests.meterchain.commands.conftest import Operator, Outcome
 from tests.meteredge.node import BASELINE_EXPORT, BASELINE_IMPORT, MemoryMeter
 
+from meterchain.accounts import Meter, MeterState, fetch
 from meterchain.claim import Claim
 from meterchain.embedded import START, EmbeddedChain
 from meterchain.site import Site
 from meterchain.units import InstallId, UnixTime
 from meteredge import config as agent_config
 from meteredge.agent import Agent
-from meteredge.claim import make_claim
+from meteredge.claim import find_record, make_claim
 from meteredge.clock import VirtualClock
 from meteredge.journal import Identity, Journal
 from meteredge.key_rotation import settle_cut
 from meteredge.keys import load_key
 from meteredge.ledger import Ledger
 from meteredge.signer import Signer
+from meteredge.status import read_status
 from meteredge.timesource import ToldTime
 from meterprov.cli import app
 from meterprov.manifest import AnyFact, read
@@ -156,3 +158,50 @@ class House(Papers):
 
     def enrol(self, claim: Path, *words: object) -> Outcome:
         return self.provision("enrol", claim, "--no-wait", *words)
+
+    def replace(self, *words: object) -> Outcome:
+        return self.provision("replace", METER, *words, "--json")
+
+    def status_file(self) -> Path:
+        """What `agent status --json` prints."""
+        path = self.folder / "status.json"
+        path.write_text(json.dumps(read_status(self.config)))
+        return path
+
+    def record_file(self, name: str = "final.json") -> Path:
+        """What `agent record` prints: the last record."""
+        row = find_record(self.config, None, None)
+        path = self.folder / name
+        path.write_text(json.dumps({"record": row.record.hex(), "signature": row.signature.hex()}))
+        return path
+
+    def sign_final(self) -> Path:
+        """`agent final && agent record`, at least a minute after the last record."""
+        assert self.agent is not None
+        self.advance(61)
+        self.agent.sign_final()
+        self.agent.deliver()
+        return self.record_file()
+
+    def new_card(self) -> None:
+        """The card is gone, and with it key and journal."""
+        self.stop()
+        for name in (f"{METER}.journal", f"{METER}.journal.lock", "meter.key"):
+            (self.folder / name).unlink()
+
+    def on_chain(self) -> Meter:
+        found = fetch(self.chain, self.site.programs, Meter, self.site.meter(METER))
+        assert found is not None
+        return found
+
+    def state(self) -> MeterState:
+        found = fetch(self.chain, self.site.programs, MeterState, self.site.meter_state(METER))
+        assert found is not None
+        return found
+
+    def enrolled(self, slots: int = 2) -> None:
+        """A node that has been at work for some slots."""
+        told = self.enrol(self.claim_file(), *SEEN)
+        assert told.code == 0, told.err
+        self.start()
+        self.pass_slots(slots)
