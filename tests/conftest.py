@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from solders.keypair import Keypair
+from tests.copies import copy_programs
 
 from meterchain import programs
-from meterchain.deploy import deploy
 from meterchain.embedded import EmbeddedChain
 from meterchain.localnet import Localnet, run
 from meterchain.programs import Programs
@@ -51,10 +51,8 @@ def authority(funded: Funded) -> Keypair:
 
 @pytest.fixture
 def deployed(chain: EmbeddedChain, built: Programs, authority: Keypair) -> EmbeddedChain:
-    """`chain` with every committed program deployed through the loader, nothing initialised."""
-    for name in built:
-        key = programs.development_key(name)
-        deploy(chain, key.pubkey(), built.binary(name), payer=authority, authority=authority, program_key=key)
+    """`chain` with every committed program as the loader deploys it, nothing initialised."""
+    copy_programs(chain, built, authority)
     return chain
 
 

@@ -9,6 +9,7 @@ cluster: AlreadyProcessed.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from threading import RLock
 
 from solders.account import Account
@@ -56,7 +57,7 @@ class EmbeddedChain:
         """
         self._svm = LiteSVM()
         self._lock = RLock()
-        self._idls = programs.load().by_id if idls is None else idls
+        self._idls = _our_idls() if idls is None else idls
         self._block_per_transaction = block_per_transaction
         self._sigverify = sigverify
         self._svm.with_sigverify(sigverify)
@@ -258,6 +259,11 @@ class EmbeddedChain:
     def _require_open(self) -> None:
         if self._closed:
             raise ChainUnreachable("the embedded chain was closed; make a new one")
+
+
+@cache
+def _our_idls() -> Mapping[Pubkey, Idl]:
+    return programs.load().by_id
 
 
 def _info(address: Pubkey, account: Account | None) -> AccountInfo | None:

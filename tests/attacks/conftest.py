@@ -11,15 +11,15 @@ from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from tests.attacks.office import Office
+from tests.copies import copy_program, copy_programs
 
 from meterchain import instructions as ix
 from meterchain.accounts import MeterKind, Role, UserType
 from meterchain.chain import TransactionFailed
-from meterchain.deploy import deploy
 from meterchain.ed25519 import Signed, possession_message
 from meterchain.embedded import EmbeddedChain
 from meterchain.instructions import MeterAssignment
-from meterchain.programs import Programs, development_key
+from meterchain.programs import Programs
 from meterchain.units import InstallId, Mwh
 from toolchain import llvm
 from toolchain.elf.link_v0 import link_v0
@@ -67,9 +67,7 @@ def stranger(funded: Funded) -> Keypair:
 @pytest.fixture
 def founded(chain: EmbeddedChain, built: Programs, authority: Keypair) -> EmbeddedChain:
     """`chain` with governance and registry deployed, nothing initialised."""
-    for name in ("governance", "registry"):
-        key = development_key(name)
-        deploy(chain, key.pubkey(), built.binary(name), payer=authority, authority=authority, program_key=key)
+    copy_programs(chain, built, authority, ("governance", "registry"))
     return chain
 
 
@@ -250,7 +248,7 @@ def proxy_binary() -> bytes:
 def by_proxy(chain: EmbeddedChain, authority: Keypair, proxy_binary: bytes) -> Callable[..., Instruction]:
     """`by_proxy(instruction, shown=b"")`: the call, made by a foreign program whose own data begin with `shown`."""
     key = Keypair.from_seed(hashlib.sha256(b"proxy").digest())
-    deploy(chain, key.pubkey(), proxy_binary, payer=authority, authority=authority, program_key=key)
+    copy_program(chain, key, proxy_binary, authority)
 
     def wrap(call: Instruction, shown: bytes = b"") -> Instruction:
         target = AccountMeta(call.program_id, is_signer=False, is_writable=False)

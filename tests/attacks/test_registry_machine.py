@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from solders.instruction import Instruction
 from solders.keypair import Keypair
+from tests.copies import copy_programs
 
 from meterchain import instructions as ix
 from meterchain import pdas, programs
@@ -26,7 +27,6 @@ from meterchain.accounts import (
     fetch_all,
 )
 from meterchain.chain import TransactionFailed
-from meterchain.deploy import deploy
 from meterchain.ed25519 import Signed, possession_message
 from meterchain.embedded import START, EmbeddedChain
 from meterchain.instructions import MeterAssignment, MeterReplacement
@@ -52,10 +52,7 @@ class Site(RuleBasedStateMachine):
         self.chain, self.built, self.authority = EmbeddedChain(), programs.load(), named("authority")
         self.me = self.authority.pubkey()
         self.chain.airdrop(self.me, Lamports(10**12))
-        for name in ("governance", "registry"):
-            key = programs.development_key(name)
-            binary = self.built.binary(name)
-            deploy(self.chain, key.pubkey(), binary, payer=self.authority, authority=self.authority, program_key=key)
+        copy_programs(self.chain, self.built, self.authority, ("governance", "registry"))
         start = ix.initialize_governance(
             self.built,
             self.me,

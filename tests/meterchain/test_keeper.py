@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from solders.keypair import Keypair
+from tests.copies import copy_site
 from tests.meterchain.market.failing_chain import Crash, FailingChain
 from tests.meterchain.market.place import Place, key, open_place
 
@@ -29,8 +30,8 @@ from meterchain.market.accounts import MISMATCH, NO_BOOK, VOID, BookState, Histo
 from meterchain.market.curve import curve_of
 from meterchain.market.reading import fetch_books, fetch_history, fetch_seats
 from meterchain.parameters import BY_NAME
-from meterchain.programs import Programs, development_key
-from meterchain.site import Site, SiteSettings, deploy_programs, initialise
+from meterchain.programs import Programs
+from meterchain.site import Site
 from meterchain.transactions import compute_limit
 from meterchain.units import SLOT_S, Lamports, UnixTime
 
@@ -88,8 +89,7 @@ def undisturbed(built: Programs) -> Books:
     """The books of `trade` when one keeper settles it in one transaction."""
     chain, authority = EmbeddedChain(), key("authority")
     chain.airdrop(authority.pubkey(), Lamports(100 * 10**9))
-    deploy_programs(chain, built, payer=authority, authority=authority, key_of=development_key)
-    site = initialise(chain, built, SiteSettings("test"), authority)
+    site = copy_site(chain, built, authority)
     place = open_place(chain, built, site, authority)
     trade(place)
     assert len(keeper_of(place, wallet(place, "keeper")).turn().done) == 1

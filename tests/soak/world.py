@@ -15,10 +15,10 @@ from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.system_program import ID as SYSTEM
+from tests.copies import copy_site
 from tests.soak.peeks import Eyes
 from tests.soak.shadow import Government, Meter, Person
 from tests.trading import model
-from tests.trading.copies import copy_site
 from tests.trading.ground import Ground
 from tests.trading.making import Plan, build
 from tests.trading.money import write_tokens

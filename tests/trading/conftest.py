@@ -2,7 +2,7 @@
 
 import pytest
 from solders.keypair import Keypair
-from tests.trading.copies import copy_site
+from tests.copies import copy_site
 from tests.trading.ground import Ground
 from tests.trading.making import build
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from tests.copies import copy_site
 from tests.trading import brute, model
-from tests.trading.copies import copy_site
 from tests.trading.ground import Ground
 from tests.trading.making import build
 from tests.trading.model import PRO_RATA, TIME, Balance, Order

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from solders.instruction import Instruction
+from tests.copies import copy_site
 from tests.trading import model
-from tests.trading.copies import copy_site
 from tests.trading.ground import Ground
 from tests.trading.making import Plan, build
 from tests.trading.rows import (

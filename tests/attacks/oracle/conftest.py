@@ -9,8 +9,8 @@ from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from tests.attacks.oracle.plant import Node, Plant
+from tests.copies import copy_program
 
-from meterchain.deploy import deploy
 from meterchain.embedded import EmbeddedChain
 from meterchain.site import Site
 
@@ -58,7 +58,7 @@ def other(plant: Plant) -> Node:
 @pytest.fixture
 def relay(chain: EmbeddedChain, authority: Keypair) -> Relay:
     """`relay(call, shown)`: the call made by the evil program, whose own data hold `shown` where the oracle's would."""
-    deploy(chain, EVIL.pubkey(), EVIL_BINARY.read_bytes(), payer=authority, authority=authority, program_key=EVIL)
+    copy_program(chain, EVIL, EVIL_BINARY.read_bytes(), authority)
     bump = Pubkey.find_program_address([b"oracle_auth"], EVIL.pubkey())[1]
 
     def wrap(call: Instruction, shown: Sequence[bytes] = (), ed_ix: int = 0) -> Instruction:

@@ -12,13 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from tests.attacks.oracle.plant import Node, Plant
+from tests.copies import copy_site
 
 from meterchain import instructions as ix
 from meterchain import programs
 from meterchain.chain import TransactionFailed
 from meterchain.embedded import EmbeddedChain
 from meterchain.record import Reason
-from meterchain.site import SiteSettings, deploy_programs, initialise
 from meterchain.tokens import TOKEN_PROGRAM
 from meterchain.units import SLOT_S, Atoms, Lamports, Mwh, UnixTime
 
@@ -44,10 +44,7 @@ class Market(RuleBasedStateMachine):
         authority = key("authority")
         chain.airdrop(authority.pubkey(), Lamports(10**13))
         chain.airdrop(key("relayer").pubkey(), Lamports(10**12))
-        deploy_programs(chain, built, payer=authority, authority=authority)
-        self.plant = Plant(
-            chain, initialise(chain, built, SiteSettings("machine"), authority), authority, key("relayer")
-        )
+        self.plant = Plant(chain, copy_site(chain, built, authority), authority, key("relayer"))
         for meter in METERS:
             chain.airdrop(key(meter).pubkey(), Lamports(10**11))
             self.plant.add(meter, key(meter))

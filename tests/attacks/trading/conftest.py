@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from solders.instruction import Instruction
 from solders.keypair import Keypair
-from tests.trading.copies import copy_site
+from tests.copies import copy_site
 from tests.trading.ground import Ground
 from tests.trading.making import build
 from tests.trading.rows import Trader
