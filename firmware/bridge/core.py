@@ -130,7 +130,8 @@ class Bridge:
 
     def _set(self, words: list) -> None:
         state = self.state
-        state.unit, state.baud_hundreds, state.line_format, state.late_ms, state.mwh_per_pulse = words
+        state.unit, state.baud_hundreds, state.line_format = words[:3]
+        state.late_ms, state.mwh_per_pulse, state.patience_ms = words[3:]
 
     def _take(self, frame: bytes) -> None:
         """A request from USB with a right CRC."""
@@ -159,7 +160,7 @@ class Bridge:
             state = self.state
             self._line_changed = False
             self._port.set_line(100 * state.baud_hundreds, state.line_format)
-            self._wire.set_line(state.baud_hundreds, state.line_format, state.late_ms)
+            self._wire.set_line(state.baud_hundreds, state.line_format, state.late_ms, state.patience_ms)
 
     def _watch_tamper(self, now: int) -> None:
         opened = self.inputs.tamper_open()

@@ -7,7 +7,7 @@ docs/bridge.md has the map for people, the profile `meterbridge-bridge` has it f
     drops, held off, late, unasked, collisions, echoes, leading zeros, own; pulses 4, flash writes 2, tamper events 2,
     tamper age s 2 (0xFFFFFFFF: none since the start), free memory 2
 
-Settings from 0x100, 1 each: unit, baud / 100, format (0 8N1, 1 8E1, 2 8O1, 3 8N2), late ms, mWh per pulse.
+Settings from 0x100, 1 each: unit, baud / 100, format (0 8N1, 1 8E1, 2 8O1, 3 8N2), late ms, mWh per pulse, patience ms.
 """
 
 import struct
@@ -25,7 +25,7 @@ RESET_POWER, RESET_WATCHDOG, RESET_OTHER = 0, 1, 2
 
 _FORMAT = ">HH8s16sIHHHH14IQIIII"
 REGISTERS = struct.calcsize(_FORMAT) // 2
-SETTINGS = 5
+SETTINGS = 6
 MAX_WORDS = 125
 
 
@@ -75,18 +75,26 @@ def image(core) -> bytes:
 
 def settings(state) -> list:
     """The words of the settings."""
-    return [state.unit, state.baud_hundreds, state.line_format, state.late_ms, state.mwh_per_pulse]
+    return [
+        state.unit,
+        state.baud_hundreds,
+        state.line_format,
+        state.late_ms,
+        state.mwh_per_pulse,
+        state.patience_ms,
+    ]
 
 
 def check(words: list) -> bool:
     """Whether these settings can be."""
-    unit, baud_hundreds, line_format, late_ms, mwh_per_pulse = words
+    unit, baud_hundreds, line_format, late_ms, mwh_per_pulse, patience_ms = words
     return (
         1 <= unit <= 247
         and 100 * baud_hundreds in rtu.BAUDS
         and line_format < len(rtu.FORMATS)
         and 50 <= late_ms <= 10_000
         and mwh_per_pulse >= 1
+        and (patience_ms == 0 or 20 <= patience_ms <= 10_000)
     )
 
 

@@ -3,7 +3,9 @@
 Two slots are written in turn, so a cut while one is written leaves the other.  A slot:
 
     magic "MB" 2, layout 1, unit 1, baud / 100 2, format 2, late ms 2, mWh per pulse 2, pulses 8, tamper events 4,
-    watchdog resets 2, writes 4, crc 2        32 bytes, big-endian, CRC-16/MODBUS low byte first
+    watchdog resets 2, writes 4, patience ms 2, crc 2        34 bytes, big-endian, CRC-16/MODBUS low byte first
+
+Layout 1 had no patience and is still read: firmware is replaced, pulses stay.
 
 The slot with more writes counts.  `save_due` keeps the flash from wearing out: at most one write in 56 pulses.
 """
@@ -20,8 +22,9 @@ TAMPER_SAVE_S = 60
 """Tamper events are saved at once, but no more often than this."""
 
 _MAGIC = b"MB"
-_LAYOUT = 1
-_FORMAT = ">2sBBHHHHQIHI"
+_LAYOUT = 2
+_FORMAT = ">2sBBHHHHQIHIH"
+_FIRST_FORMAT = ">2sBBHHHHQIHI"
 SLOT_BYTES = struct.calcsize(_FORMAT) + 2
 
 
@@ -38,6 +41,7 @@ class State:
         self.line_format = 0
         self.late_ms = 1_000
         self.mwh_per_pulse = 1_000
+        self.patience_ms = 0
         self.pulses = 0
         self.tamper_events = 0
         self.watchdog_resets = 0
@@ -59,18 +63,24 @@ class State:
                 self.tamper_events & 0xFFFFFFFF,
                 min(self.watchdog_resets, 0xFFFF),
                 self.writes & 0xFFFFFFFF,
+                self.patience_ms,
             )
         )
 
 
 def from_bytes(slot: bytes):
     """The State in a slot, None if it holds none."""
-    if len(slot) != SLOT_BYTES or not is_right(slot, SLOT_BYTES) or slot[:2] != _MAGIC or slot[2] != _LAYOUT:
+    layout = _FIRST_FORMAT if slot[2:3] == b"\x01" else _FORMAT
+    if len(slot) != struct.calcsize(layout) + 2 or not is_right(slot, len(slot)):
         return None
-    fields = struct.unpack(_FORMAT, slot[:-2])
+    fields = struct.unpack(layout, slot[:-2])
+    if fields[0] != _MAGIC or fields[1] not in (1, _LAYOUT):
+        return None
     state = State()
     state.unit, state.baud_hundreds, state.line_format, state.late_ms, state.mwh_per_pulse = fields[2:7]
-    state.pulses, state.tamper_events, state.watchdog_resets, state.writes = fields[7:]
+    state.pulses, state.tamper_events, state.watchdog_resets, state.writes = fields[7:11]
+    if layout == _FORMAT:
+        state.patience_ms = fields[11]
     return state
 
 

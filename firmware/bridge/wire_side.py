@@ -5,6 +5,9 @@ while its request is the newest that came from there, and after a request that n
 until the answer can no longer come (`late_us`).  What comes after another master's frame is not believed either.  A
 request that has to wait longer than HOLD_US is dropped: its master would give up in the middle of the answer.
 
+An answer on its way through USB cannot be called back: a master that gives up meanwhile takes it for the answer to its
+next question.  `patience_us` says until when after its question an answer may still be handed over; 0: always.
+
 Whole frames go to USB: good ones when their last byte is there, damaged ones as they are when nothing more comes.  An
 echo of our own request and zeros before a reply are taken off.  What nobody asked for is counted only.
 """
@@ -48,12 +51,15 @@ class WireSide:
         self._collided = False
         self._doubt = False
         """Since the request went out something came that is no answer to it: noise, or another master's frame."""
-        self.set_line(96, 0, 1_000)
+        self._asked_at = now
+        """When the question that is on the wire came from USB."""
+        self.set_line(96, 0, 1_000, 0)
 
-    def set_line(self, baud_hundreds: int, line_format: int, late_ms: int) -> None:
-        """Speed, format and how late an answer may come."""
+    def set_line(self, baud_hundreds: int, line_format: int, late_ms: int, patience_ms: int) -> None:
+        """Speed, format, how late an answer may come, and how long its master certainly waits for it."""
         self._silence_us = rtu.silence_us(100 * baud_hundreds, line_format)
         self._late_us = 1_000 * late_ms
+        self._patience_us = 1_000 * patience_ms
 
     @property
     def at_rest(self) -> bool:
@@ -105,8 +111,14 @@ class WireSide:
     def _send_held(self, now: int, silent: int) -> int:
         """Send if the wire is free; else how long to wait at most."""
         waited = since(now, self._held_at)
+        if waited >= HOLD_US:
+            # Looked at first: a loop that was held up must not send what nobody waits for any more.
+            self._counters.held_off += 1
+            self._held = b""
+            return 0
         if not self._request and not self._data and silent >= self._silence_us:
             self._request, self._held = self._held, b""
+            self._asked_at = self._held_at
             self._wanted = True
             self._collided = self._doubt = self._foreign = False
             self.sending = True
@@ -114,10 +126,6 @@ class WireSide:
             self._port.send(self._request)
             if self._request[0] == 0:
                 self._request = b""
-            return 0
-        if waited >= HOLD_US:
-            self._counters.held_off += 1
-            self._held = b""
             return 0
         if self._request:
             return min(HOLD_US - waited, max(0, self._late_us - silent))
@@ -183,7 +191,7 @@ class WireSide:
 
     def _answer(self, length: int) -> None:
         """The first `length` bytes answer the request."""
-        if self._wanted and not self._doubt and self._to_usb(bytes(self._data[:length])):
+        if self._wanted and not self._doubt and self._in_time() and self._to_usb(bytes(self._data[:length])):
             self._counters.replies += 1
         elif self._foreign:
             self._counters.unasked += 1
@@ -194,6 +202,10 @@ class WireSide:
             return  # two questions were open: the other's answer may still come
         self._request = b""
         self._wanted = False
+
+    def _in_time(self) -> bool:
+        """Whether the master certainly still waits."""
+        return not self._patience_us or since(self._clock(), self._asked_at) < self._patience_us
 
     def _end_frame(self) -> None:
         """Silence, and the frame is not a whole answer."""
@@ -210,7 +222,7 @@ class WireSide:
         else:
             self._counters.crc_errors += 1
             self._doubt = True
-            if self._wanted:
+            if self._wanted and self._in_time():
                 self._to_usb(data)
             if request and len(data) == rtu.reply_length(request):
                 # Damaged, but this was it: nothing more is to come.

@@ -4,6 +4,7 @@
 """
 
 import struct
+from collections import deque
 from collections.abc import Sequence
 
 from bridge import diagnostic
@@ -75,7 +76,10 @@ class Contacts:
 
 
 class Bench:
-    """A bridge, its wire and its master, on one clock."""
+    """A bridge, its wire and its master, on one clock.
+
+    `usb_s` is what USB and the host take to hand over what the bridge has written: it cannot be called back meanwhile.
+    """
 
     def __init__(
         self,
@@ -85,8 +89,11 @@ class Bench:
         seed: int = 1,
         flash: Flash | None = None,
         reset_cause: int = diagnostic.RESET_POWER,
+        usb_s: float = 0.0,
     ) -> None:
         self.now_s = 1_000.0
+        self.usb_s = usb_s
+        self.on_usb: deque[tuple[float, bytes]] = deque()
         self.simulated = Wire(line, stations or [RegisterBank(WORDS)], faults=faults, seed=seed)
         self.flash = flash or Flash()
         self.contacts = Contacts()
@@ -121,9 +128,12 @@ class Bench:
                     self._switch_on(diagnostic.RESET_WATCHDOG)
                 continue
             wait_s = self.bridge.step() / 1e6
+            while self.on_usb and self.on_usb[0][0] <= self.now_s:
+                self.to_master += self.on_usb.popleft()[1]
             wait_s = max(wait_s, self.uart.until_s - self.now_s)
             due = self.simulated.due()
             wake = min(self.now_s + wait_s, until, until if due is None else due)
+            wake = min([wake, *(at_s for at_s, _ in self.on_usb)])
             self.now_s = max(wake, self.now_s + STEP_S)
 
     def ask(self, frame: bytes, timeout_s: float = 0.5, wanted: int = 256) -> bytes:
@@ -162,7 +172,7 @@ class _Usb:
         return data
 
     def write(self, data: bytes) -> None:
-        self._bench.to_master += data
+        self._bench.on_usb.append((self._bench.now_s + self._bench.usb_s, data))
 
 
 class _Uart:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import termios
 import time
 import tty
 from pathlib import Path
@@ -16,14 +17,19 @@ from typing import Self
 
 import minimalmodbus
 import serial
+from bridge.rtu import with_crc
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 FAKES = Path(__file__).parent / "fakes"
 HEAP = "heapsize=128K"
-START_S = 20.0
+START_S = 60.0
+ANSWERED_S = 10.0
+"""How long a busy host may take over an answer that is certain; what is not has a time-out of its own."""
 POWER, WATCHDOG = 1, 3
 S0, TAMPER, SERVICE = 16, 17, 18
 OWN_UNIT = 247
+WHO_IS_THERE = with_crc(bytes((OWN_UNIT, 3, 0, 0, 0, 1)))
+ANSWER_BYTES = 7
 
 
 def micropython() -> str:
@@ -48,7 +54,7 @@ class Board:
         self._far, near = os.openpty()
         tty.setraw(near)
         self._near = near
-        self.port = serial.Serial(os.ttyname(near), 9_600, timeout=0.5)
+        self.port = serial.Serial(os.ttyname(near), 9_600)
         self.control = os.open(self._control, os.O_RDWR)
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -68,18 +74,16 @@ class Board:
         self._process = subprocess.Popen(
             command, stdin=self._far, stdout=self._far, stderr=subprocess.PIPE, env=environment
         )
-        own = self.master(OWN_UNIT, timeout_s=0.1)
-        until = time.monotonic() + START_S
-        while time.monotonic() < until and self._process.poll() is None:
-            try:
-                own.read_register(0)
-            except minimalmodbus.ModbusException:
-                continue
-            while self.port.read(256):  # answers to what was asked while it started
-                pass
-            self.port.timeout = 0.5
-            return
-        raise AssertionError(f"the bridge does not answer: {self.power_cut()}")
+        # One question that waits for it, so that no answer to another one can come later.
+        self.port.reset_input_buffer()
+        termios.tcflush(self._far, termios.TCIFLUSH)
+        self.port.write(WHO_IS_THERE)
+        self.port.timeout = 0.2
+        until, answer = time.monotonic() + START_S, b""
+        while len(answer) < ANSWER_BYTES and time.monotonic() < until and self._process.poll() is None:
+            answer += self.port.read(ANSWER_BYTES - len(answer))
+        if len(answer) < ANSWER_BYTES:
+            raise AssertionError(f"the bridge does not answer: {self.power_cut()}")
 
     @property
     def pid(self) -> int:
@@ -98,9 +102,13 @@ class Board:
         process.stderr.close()
         return words
 
-    def master(self, unit: int, timeout_s: float = 0.5) -> minimalmodbus.Instrument:
-        """An instrument of minimalmodbus on the USB side."""
+    def master(self, unit: int, timeout_s: float = ANSWERED_S, *, clears: bool = True) -> minimalmodbus.Instrument:
+        """An instrument of minimalmodbus on the USB side.
+
+        Before it asks it clears what was sent and not yet taken, unless told otherwise.
+        """
         instrument = minimalmodbus.Instrument(self.port, unit)
+        instrument.clear_buffers_before_each_transaction = clears
         self.port.timeout = timeout_s
         return instrument
 

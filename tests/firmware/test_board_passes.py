@@ -13,7 +13,7 @@ import serial
 from bridge import diagnostic
 from tests.firmware import board
 from tests.firmware.bench import WORDS
-from tests.firmware.board import OWN_UNIT, Board
+from tests.firmware.board import ANSWERED_S, OWN_UNIT, Board
 
 from meteredge.profiles import load
 from metersim.bus import running
@@ -41,6 +41,10 @@ from metersim.bus.running import RunningBuses
 LINE = Line(115_200)
 LATE_MS = 900
 TIMEOUT_S = 0.4
+PATIENCE_MS = 200
+"""Half of it: what is handed over in time is also received in time, however busy this host is."""
+WIRE = (1_152, 0, LATE_MS, 1_000, PATIENCE_MS)
+"""Registers from 0x101 on: 115,200 8N1."""
 AT_A_TIME = 6
 FAULTS: dict[str, tuple[Fault, ...]] = {
     "none": (),
@@ -78,15 +82,16 @@ def buses() -> Iterator[RunningBuses]:
 def bridge(buses: RunningBuses, tmp_path: Path) -> Iterator[Board]:
     """A bridge whose wire is set to the bus by its registers, as a technician would."""
     with Board(buses.ports[0], tmp_path) as bridge:
-        bridge.master(OWN_UNIT).write_registers(0x101, [1_152, 0, LATE_MS])
+        bridge.master(OWN_UNIT).write_registers(0x101, list(WIRE))
         yield bridge
 
 
-def value(bridge: Board, name: str) -> int:
+def value(bridge: Board, name: str, *, clears: bool = True) -> int:
     """A register of the bridge by the profile's name."""
     profile = load("meterbridge-bridge")
     register = profile.register(name)
-    words = bridge.master(OWN_UNIT).read_registers(register.address, register.words, functioncode=register.fc)
+    own = bridge.master(OWN_UNIT, clears=clears)
+    words = own.read_registers(register.address, register.words, functioncode=register.fc)
     return int(profile.decode(name, words))
 
 
@@ -99,12 +104,18 @@ def settled(bridge: Board, name: str, wanted: Callable[[int], bool], within_s: f
 
 
 def read_many(
-    bridge: Board, buses: RunningBuses, faults: tuple[Fault, ...], reads: int, *, now_and_then: bool = False
+    bridge: Board,
+    buses: RunningBuses,
+    faults: tuple[Fault, ...],
+    reads: int,
+    *,
+    now_and_then: bool = False,
+    timeout_s: float = TIMEOUT_S,
 ) -> int:
     """Reads at random places, pulses meanwhile; how many reads succeeded.  No value may be wrong, no pulse missing."""
     dice, good, driven = random.Random(reads), 0, value(bridge, "s0_pulses")
     buses.set_faults(0, *faults)
-    meter = bridge.master(1, TIMEOUT_S)
+    meter = bridge.master(1, timeout_s)
     for number in range(reads):
         address, words = dice.randrange(300), dice.choice((6, 6, 6, 20))
         if now_and_then and number % 20 < 2:
@@ -130,7 +141,7 @@ def ask_for_ever(own: minimalmodbus.Instrument) -> None:
 
 
 def test_a_hundred_reads_through_the_firmware_are_right(bridge: Board, buses: RunningBuses) -> None:
-    assert read_many(bridge, buses, (), 100) >= 95
+    assert read_many(bridge, buses, (), 100, timeout_s=ANSWERED_S) == 100
     assert read_many(bridge, buses, (LateReply(0.6, 0.05), BitFlip(0.001), Echo(), LeadZero(1, 0.3)), 60) >= 10
 
 
@@ -138,7 +149,7 @@ def read_through(name: str, reads: int, folder: Path) -> None:
     """A bench of its own for one fault; memory is the same after as before."""
     folder.mkdir()
     with running.in_process([SegmentPlan(LINE, (RegisterBank(WORDS),))]) as buses, Board(buses.ports[0], folder) as own:
-        own.master(OWN_UNIT).write_registers(0x101, [1_152, 0, LATE_MS])
+        own.master(OWN_UNIT).write_registers(0x101, list(WIRE))
         read_many(own, buses, (), 50)
         free = settled(own, "free_memory", lambda free: free > 0)
         good = read_many(own, buses, FAULTS[name], reads, now_and_then=name in NOW_AND_THEN)
@@ -168,16 +179,16 @@ def test_ten_thousand_reads_through_each_fault_bring_no_wrong_value_and_lose_no_
 def test_writes_and_broadcasts_stop_at_the_bridge_until_the_service_switch_closes(
     bridge: Board, buses: RunningBuses
 ) -> None:
-    meter = bridge.master(1, 0.05)
+    meter = bridge.master(1, 0.05, clears=False)
     for function in (6, 16):
         with pytest.raises(minimalmodbus.NoResponseError):
             meter.write_register(0, 1, functioncode=function)
-    assert value(bridge, "drops") == 2
+    assert value(bridge, "drops", clears=False) == 2
     assert buses.tally(0).requests == 0
     bridge.drive(board.SERVICE, 0)
     assert settled(bridge, "flags", lambda flags: flags & diagnostic.SERVICE_CLOSED > 0)
     with pytest.raises(minimalmodbus.IllegalRequestError):
-        bridge.master(1).write_register(0, 1, functioncode=6)
+        bridge.master(1, 3.0).write_register(0, 1, functioncode=6)  # waits in vain for more than the exception
     assert buses.tally(0).requests == 1
 
 
@@ -202,14 +213,14 @@ def test_a_power_cut_loses_at_most_64_pulses(buses: RunningBuses, tmp_path: Path
 
 
 def test_a_hanging_bridge_is_reset_by_the_watchdog_and_goes_on(buses: RunningBuses, tmp_path: Path) -> None:
-    timeout_ms = 400
+    timeout_ms = 1_500
     with Board(buses.ports[0], tmp_path, timeout_ms, log=True) as bridge:
         bridge.pulse(100)
         settled(bridge, "s0_pulses", lambda pulses: pulses == 100)
         kept_at_least = 100 - 64
         bridge.hang()
         with pytest.raises(minimalmodbus.NoResponseError):
-            ask_for_ever(bridge.master(OWN_UNIT, 3 * timeout_ms / 1_000))
+            ask_for_ever(bridge.master(OWN_UNIT, 2 * timeout_ms / 1_000))
         fed = [int(line.split()[0]) for line in bridge.log.read_text().splitlines() if line.endswith("feed")]
         assert time.monotonic() * 1_000 - fed[-1] > timeout_ms
         assert max(later - sooner for sooner, later in pairwise(fed)) < timeout_ms
@@ -218,13 +229,13 @@ def test_a_hanging_bridge_is_reset_by_the_watchdog_and_goes_on(buses: RunningBus
         assert value(bridge, "reset_cause") == diagnostic.RESET_WATCHDOG
         assert value(bridge, "watchdog_resets") == 1
         assert value(bridge, "s0_pulses") >= kept_at_least
-        bridge.master(OWN_UNIT).write_registers(0x101, [1_152, 0, LATE_MS])
+        bridge.master(OWN_UNIT).write_registers(0x101, [1_152, 0])
         assert bridge.master(1).read_registers(10, 6) == list(WORDS[10:16])
 
 
 def test_de_goes_down_when_the_last_bit_has_left(buses: RunningBuses, tmp_path: Path) -> None:
     with Board(buses.ports[0], tmp_path, log=True) as bridge:
-        bridge.master(OWN_UNIT).write_registers(0x101, [1_152, 0, LATE_MS])
+        bridge.master(OWN_UNIT).write_registers(0x101, [1_152, 0])
         for _ in range(10):
             bridge.master(1).read_registers(10, 6)
         edges = [line.split()[2] for line in bridge.log.read_text().splitlines() if " de " in line]

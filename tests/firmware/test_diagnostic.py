@@ -39,6 +39,7 @@ def test_the_map_says_what_the_profile_says() -> None:
     assert value(bench, "unit") == OWN
     assert value(bench, "baud") == 9_600
     assert value(bench, "late_reply_limit") == 1_000
+    assert value(bench, "master_patience") == 0
 
 
 def test_every_register_of_the_profile_can_be_read_and_no_other() -> None:
@@ -65,7 +66,8 @@ def test_every_register_of_the_profile_can_be_read_and_no_other() -> None:
         ((OWN, 6, 1, 2, 0, 4), 3),
         ((OWN, 6, 1, 3, 0, 1), 3),
         ((OWN, 16, 1, 0, 0, 2, 4, 0, 1), None),
-        ((OWN, 16, 1, 4, 0, 2, 4, 0, 1, 0, 1), 2),
+        ((OWN, 6, 1, 5, 0, 19), 3),
+        ((OWN, 16, 1, 5, 0, 2, 4, 0, 1, 0, 1), 2),
         ((OWN, 16, 1, 0, 0, 2, 2, 0, 1), 3),
         ((OWN, 5, 0, 0, 0, 0), 1),
     ],
@@ -74,7 +76,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(body: tuple[int, ...], co
     bench = Bench()
     reply = bench.ask(with_crc(bytes(body)), 0.1)
     assert reply == (b"" if code is None else with_crc(bytes((OWN, body[1] | 0x80, code))))
-    assert diagnostic.settings(bench.bridge.state) == [OWN, 96, 0, 1_000, 1_000]
+    assert diagnostic.settings(bench.bridge.state) == [OWN, 96, 0, 1_000, 1_000, 0]
 
 
 def test_baud_and_format_are_set_from_a_register_and_stored() -> None:
@@ -139,6 +141,24 @@ def test_a_cut_while_a_slot_is_written_leaves_the_other(cut: int) -> None:
         store.save(state)
     flash.slots[(state.writes + 1) & 1] = flash.slots[state.writes & 1][:cut]
     assert store.load().pulses == 156
+
+
+def test_the_slots_of_the_first_firmware_are_still_read_and_what_it_did_not_know_is_off() -> None:
+    flash = Flash()
+    body = struct.pack(">2sBBHHHHQIHI", b"MB", 1, 9, 192, 1, 800, 500, 12_345, 6, 7, 8)
+    flash.slots[0] = with_crc(body)
+    bench = Bench(flash=flash)
+    assert diagnostic.settings(bench.bridge.state) == [9, 192, 1, 800, 500, 0]
+    assert (bench.bridge.state.pulses, bench.bridge.state.tamper_events) == (12_345, 6)
+    assert bench.ask(with_crc(struct.pack(">BBHH", 9, 6, 0x105, 450)), 0.1, 8)[:2] == bytes((9, 6))
+    assert diagnostic.settings(bench.restart().bridge.state) == [9, 192, 1, 800, 500, 450]
+    assert bench.restart().bridge.state.pulses == 12_345
+
+
+def test_a_slot_of_a_firmware_that_is_not_known_yet_is_none() -> None:
+    state = bytearray(stored.State().to_bytes()[:-2])
+    state[2] = 3
+    assert stored.from_bytes(with_crc(bytes(state))) is None
 
 
 def test_flash_that_cannot_be_read_is_never_overwritten() -> None:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from bridge.rtu import with_crc
+from bridge.wire_side import HOLD_US
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.firmware.bench import WORDS, Bench, NoValue
 
 from meteredge.clock import VirtualClock
@@ -73,7 +76,7 @@ def read_many(name: str, reads: int, seed: int = 3) -> Bench:
     """Read at random places, some of one length, as a master that knows nothing of late replies."""
     faults, share = FAULTS[name]
     bench = Bench(*faults(), line=LINE, seed=seed)
-    bench.bridge.change_settings([247, 192, 0, 1_000, 1_000])
+    bench.bridge.change_settings([247, 192, 0, 1_000, 1_000, 0])
     dice = random.Random(seed)
     good = pulses = 0
     for number in range(reads):
@@ -153,3 +156,53 @@ def test_the_late_answer_to_another_masters_question_is_never_taken_for_ours(ask
         except NoValue:
             continue
     assert bench.bridge.counters.unasked > 0
+
+
+WAITS_S = 0.5
+"""How long the master waits that an answer comes late for."""
+USB_S = 0.002
+WIRE_S = 0.03
+"""What question and answer of six words take at 9,600 baud."""
+
+
+def wrong_values(answer_after_s: float, usb_s: float, patience_ms: int) -> int:
+    """How many of four questions in turn a plain master takes a wrong answer for, each being answered so late."""
+    bench = Bench(LateReply(answer_after_s - WIRE_S), usb_s=usb_s)
+    bench.write(0x105, patience_ms)
+    wrong = 0
+    for address in (10, 36, 70, 100):
+        try:
+            wrong += bench.read(address, 6, timeout_s=WAITS_S) != list(WORDS[address : address + 6])
+        except NoValue:
+            continue
+    return wrong
+
+
+def test_an_answer_on_its_way_through_usb_is_believed_by_a_plain_master_that_has_just_given_up() -> None:
+    """No bridge can call it back; what it can do is the next test."""
+    assert sum(wrong_values(WAITS_S + quarter_ms / 4_000, USB_S, 0) for quarter_ms in range(-20, 20)) > 0
+
+
+@given(st.floats(-0.1, 0.45), st.floats(0, 0.045))
+def test_a_bridge_that_knows_its_masters_patience_hands_nothing_over_so_late(late_s: float, usb_s: float) -> None:
+    assert wrong_values(WAITS_S + late_s, usb_s, int(1_000 * WAITS_S) - 50) == 0
+
+
+def test_an_answer_in_time_is_handed_over_whatever_the_patience() -> None:
+    bench = Bench(LateReply(0.3), usb_s=USB_S)
+    bench.write(0x105, 450)
+    assert bench.read(10, 6) == list(WORDS[10:16])
+
+
+def test_a_question_that_waited_too_long_is_not_sent_by_a_loop_that_was_held_up() -> None:
+    """Its master would give up just when the answer comes."""
+    bench = Bench(Silence())
+    bench.bridge.step()
+    bench.ask(with_crc(bytes((1, 3, 0, 10, 0, 6))), 0.95)
+    bench.to_bridge += with_crc(bytes((1, 3, 0, 36, 0, 6)))
+    bench.let_pass(0.001)
+    assert len(bench.sent) == 1
+    bench.now_s += HOLD_US / 1e6 + 0.2
+    bench.let_pass(0.1)
+    assert len(bench.sent) == 1
+    assert bench.bridge.counters.held_off == 1

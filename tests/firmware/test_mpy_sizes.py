@@ -10,7 +10,7 @@ import pytest
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 MODULES = sorted(path.relative_to(FIRMWARE) for path in FIRMWARE.rglob("*.py"))
 LARGEST_BYTES = 4_500
-TOTAL_BYTES = 16_500
+TOTAL_BYTES = 17_000
 
 
 def compiled_bytes(module: Path, folder: Path) -> int:
