@@ -7,12 +7,20 @@ NOBODY_LISTENS = "http://127.0.0.1:1"
 KEY = b"meter key of the tests, 32 bytes"
 
 
+def patient(folder: Path) -> str:
+    """An SDM120 that may take two seconds: on a busy machine a simulated one sometimes does."""
+    profile = folder / "patient-sdm120.toml"
+    profile.write_text('schema = 1\nlike = "eastron-sdm120"\n[response_ms]\nmax = 2000\n')
+    return str(profile)
+
+
 @dataclass
 class Cabinet:
     """A configuration with everything that it names."""
 
     folder: Path
     port: str
+    profile: str = "sdm120"
     rpc: str = NOBODY_LISTENS
     domain: str = "0011223344556677"
     more: str = ""
@@ -27,7 +35,7 @@ name = "tests"
 domain = "{self.domain}"
 [meter]
 id = "METER_001"
-profile = "sdm120"
+profile = "{self.profile}"
 unit = 1
 [bus]
 port = "{self.port}"

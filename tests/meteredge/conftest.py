@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from nacl.signing import SigningKey
 from solders.keypair import Keypair
-from tests.meteredge.cabinet import KEY, Cabinet
+from tests.meteredge.cabinet import KEY, Cabinet, patient
 from tests.meteredge.node import (
     BASELINE_EXPORT,
     BASELINE_IMPORT,
@@ -30,7 +30,8 @@ from meterchain.instructions import MeterAssignment
 from meterchain.programs import Programs
 from meterchain.site import Site, SiteSettings, assign_meter, initialise, register_user
 from meterchain.units import InstallId, UnixTime
-from meteredge.clock import VirtualClock
+from meteredge.clock import SystemClock, VirtualClock
+from meteredge.doctor.gather import wire
 from meteredge.journal import Identity, Journal
 from meteredge.signer import Signer
 from metersim.bus import running
@@ -131,13 +132,28 @@ def cabinet(tmp_path: Path, buses: RunningBuses) -> Cabinet:
     for name, content in (("meter.key", KEY), ("relayer.json", str(list(bytes(Keypair()))).encode())):
         (tmp_path / name).write_bytes(content)
         (tmp_path / name).chmod(0o600)
-    return Cabinet(tmp_path, buses.ports[0])
+    return Cabinet(tmp_path, buses.ports[0], patient(tmp_path))
 
 
 @pytest.fixture
-def enrolled(cabinet: Cabinet, node: Node) -> Cabinet:
-    """The same, with the meter assigned on an embedded chain whose time is now."""
-    node.chain.set_unix_time(UnixTime(int(time.time())))
+def hasty(cabinet: Cabinet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor asks once and listens a moment instead of seconds: for what is not about the wire."""
+    cabinet.profile = "sdm120"
+    monkeypatch.setattr(wire, "LISTEN_S", 0.05)
+    monkeypatch.setattr(wire, "QUESTIONS", 1)
+
+
+@pytest.fixture
+def between_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host's clock stands five minutes into a slot, and goes on: in a close the bus is the agent's alone."""
+    began = time.monotonic()
+    monkeypatch.setattr(SystemClock, "utc", lambda _self: START + 300 + time.monotonic() - began)
+
+
+@pytest.fixture
+def enrolled(cabinet: Cabinet, node: Node, between_closes: None) -> Cabinet:
+    """The same, with the meter assigned on an embedded chain whose time is the host's."""
+    node.chain.set_unix_time(UnixTime(int(SystemClock().utc())))
     relayer = cabinet.folder / "relayer.json"
     relayer.write_text(json.dumps(list(bytes(node.relayer))))
     cabinet.domain = node.site.domain.hex()

@@ -106,6 +106,7 @@ def test_beside_a_running_agent_the_frames_are_what_it_kept(enrolled: Cabinet, n
     assert len(found["frames.jsonl"].text.splitlines()) > 4
 
 
+@pytest.mark.usefixtures("hasty")
 def test_the_command_writes_for_its_owner_alone_and_never_over_a_file(
     cabinet: Cabinet, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,6 +119,7 @@ def test_the_command_writes_for_its_owner_alone_and_never_over_a_file(
         write_archive(out, (), 0.0)
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_dry_run_lists_and_writes_nothing(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
     out = cabinet.folder / "support.tar.gz"
     assert main(["bundle", "--dry-run", "--config", str(cabinet.config), "--out", str(out)]) == 0

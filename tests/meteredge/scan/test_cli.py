@@ -8,6 +8,7 @@ from tests.meteredge.cabinet import Cabinet
 from tests.meteredge.scan.bench import Bench, bench, plan
 
 from meterbridge.__main__ import main
+from meteredge import bus
 from meteredge.scan.plan import ScanError, Wanted, parse_numbers
 from meteredge.scan.report import ScanReport, says
 from meteredge.scan.run import run_scan
@@ -18,7 +19,10 @@ from metersim.bus.line import Line
 AT_9600 = ["--baud", "9600", "--framing", "8N1", "--units", "1,2", "--timeout", "0.2"]
 
 
-def test_the_meter_of_the_configuration_is_found(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_meter_of_the_configuration_is_found(
+    cabinet: Cabinet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus, "SILENCE_S", 0.05)  # between the many models that are tried
     assert main(["scan", "--take-port", "--config", str(cabinet.config), "--quick", "--json", *AT_9600]) == 0
     out, err = capsys.readouterr()
     (device,) = json.loads(out)["devices"]

@@ -36,11 +36,9 @@ def asked_of(unit: int, block: Block, profile: Profile) -> Asked:
     return Asked(unit, block.fc, block.address, block.words, response_s, max(0.1, profile.min_gap_ms / 1000))
 
 
-def examine_wire(
-    port: ProbePort, setting: Setting, asked: Asked, clock: Clock, listen_s: float = LISTEN_S
-) -> WireFacts:
+def examine_wire(port: ProbePort, setting: Setting, asked: Asked, clock: Clock) -> WireFacts:
     """Listen, then ask some times.  Raises BusError."""
-    heard = listen(port, clock, listen_s)
+    heard = listen(port, clock, LISTEN_S)
     probes = [_ask(port, asked, clock) for _ in range(QUESTIONS)]
     return _counted(probes, heard, setting)
 
