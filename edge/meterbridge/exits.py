@@ -32,6 +32,7 @@ EXIT_CODES: Mapping[str, int] = {
     "meteredge.bundle.archive.BundleError": UNREACHED,
     "meteredge.bus_errors.PortBusy": BUSY,
     "meteredge.bus_errors.BusError": UNREACHED,
+    "meteredge.claim.MixedPhases": REFUSED,
     "meteredge.claim.SecondMasterHeard": REFUSED,
     "meteredge.config.ConfigError": USAGE,
     "meteredge.frame_log.FrameLogError": UNREACHED,

@@ -5,7 +5,7 @@ in it become the meter's baseline: energy before them is never credited.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from solders.pubkey import Pubkey
 
 from meterchain.claim import Claim, NodeTold
 from meterchain.units import InstallId, Seq
+from meteredge.agent_bus import AgentBus, AgentPort
 from meteredge.board import board_serial
 from meteredge.clock import Clock
 from meteredge.config import AgentConfig, ConfigError, load
@@ -21,14 +22,22 @@ from meteredge.journal import Journal, Row
 from meteredge.journal_schema import JournalError
 from meteredge.key_rotation import make_next
 from meteredge.keys import LEVEL, create_key, create_relayer, load_relayer
-from meteredge.meter_port import MeterAtPort
+from meteredge.meter_port import MeterAtPort, reader_of
+from meteredge.profiles import Profile
+from meteredge.profiles import load as load_profile
 from meteredge.reader import Reading
 from meteredge.signer import Signer
+from meteredge.socket_client import AgentAbsent, AgentSocket
+from meteredge.socket_protocol import Status
 from meteredge.station import load_meter_key
 
 _MODEL_SIZE = 16
 WANTED, MADE = "claim.wanted", "claim.json"
 """In the state folder: the order for a claim (owner, label), and the claim that was made of it."""
+FIND_OUT = (
+    "load one phase while another feeds in, then write phase_accounting into the meter's table of the site file and of "
+    "agent.toml"
+)
 LISTEN_S = 6.0
 """How long a bus is listened to before a meter on it is enrolled; inverters ask every second or few."""
 LABEL = "label:"
@@ -37,6 +46,10 @@ LABEL = "label:"
 
 class SecondMasterHeard(Exception):
     """Somebody else asks on the meter's bus: it is not enrolled."""
+
+
+class MixedPhases(Exception):
+    """The meter adds its phases otherwise than its site: the same flow would mint other amounts; it is not enrolled."""
 
 
 def make_claim(
@@ -50,16 +63,19 @@ def make_claim(
     new_key: bool = False,
     rotate: bool = False,
     read: Callable[[AgentConfig, Clock], Reading] | None = None,
+    tell: Callable[[str], None] = lambda _sentence: None,
 ) -> Claim:
     """Read the meter of the configuration at `path` and sign the proof of possession with its key.
 
     `meter` names one where the configuration has several; `label` is the serial number on the meter's plate, where the
     wire does not tell it; `new_key` makes a key if there is none; `rotate` claims with the key that
-    shall follow the present one, made if none waits (`key_rotation`).  Raises ConfigError, KeyFileError, ProfileError,
-    BusError.
+    shall follow the present one, made if none waits (`key_rotation`); `tell` hears what deserves a look.
+    Raises ConfigError, KeyFileError, ProfileError, MixedPhases, SecondMasterHeard, BusError, AgentError.
     """
     config = load(path).of(meter)
-    reading = (read or read_once)(config, clock)
+    profile = load_profile(config.meter.profile)
+    _judge_phases(config, profile, tell)
+    reading = read(config, clock) if read else read_once(config, clock, tell)
     serial = reading.serial or (f"{LABEL}{label}" if label else None)
     if serial is None:
         raise ConfigError(
@@ -69,7 +85,6 @@ def make_claim(
     if new_key and config.key.file and not Path(config.key.file).exists():
         create_key(Path(config.key.file))
     signer = make_next(config) if rotate else Signer(load_meter_key(config))
-    profile = MeterAtPort(config, clock).profile
     proof = signer.prove_possession(config.domain, config.meter.id, owner, install_id)
     return Claim(
         meter_id=config.meter.id,
@@ -154,11 +169,31 @@ def own_addresses(path: Path, *, new: bool) -> dict[str, Any]:
     return {**ours, "relayer": str(load_relayer(relayer).pubkey())}
 
 
-def read_once(config: AgentConfig, clock: Clock) -> Reading:
-    """One reading by a port that is opened for it, on a bus that nobody else uses.
+def read_once(config: AgentConfig, clock: Clock, tell: Callable[[str], None] = lambda _sentence: None) -> Reading:
+    """One reading on a bus that nobody else uses: through the running agent, else by a port that is opened for it.
 
-    Raises SecondMasterHeard, BusError and ProfileError.
+    `tell` hears why it takes long.  Raises SecondMasterHeard, BusError, ProfileError and AgentError.
     """
+    with AgentSocket(config.socket_path) as agent:
+        try:
+            status = agent.ask(Status())
+        except AgentAbsent:
+            return _read_at_port(config, clock)
+        return _read_by_agent(config, clock, agent, status, tell)
+
+
+def _read_by_agent(
+    config: AgentConfig, clock: Clock, agent: AgentSocket, status: Mapping[str, Any], tell: Callable[[str], None]
+) -> Reading:
+    if heard := status["bus"]["second_master"]:
+        raise SecondMasterHeard(f"{heard}; until then it is not enrolled")
+    bus = AgentBus(agent, AgentPort(status["bus"]["baud"], status["bus"]["framing"]), clock, tell)
+    reader = reader_of(bus, config.meter, load_profile(config.meter.profile), clock)
+    reader.identify()
+    return reader.read()
+
+
+def _read_at_port(config: AgentConfig, clock: Clock) -> Reading:
     meter = MeterAtPort(config, clock)
     try:
         if heard := meter.bus.listen(LISTEN_S):
@@ -169,6 +204,19 @@ def read_once(config: AgentConfig, clock: Clock) -> Reading:
         return meter.read()
     finally:
         meter.close()
+
+
+def _judge_phases(config: AgentConfig, profile: Profile, tell: Callable[[str], None]) -> None:
+    if profile.phase_accounting is None:
+        return
+    is_so, site = profile.phases_added(config.meter.phase_accounting), config.site.phase_accounting
+    if is_so is None:
+        tell(f"nobody has found out how {profile.model} adds its phases: {FIND_OUT}")
+    elif site not in (None, is_so):
+        raise MixedPhases(
+            f"{config.meter.id} adds its phases as {is_so}, the site as {site}: the same flow would mint other "
+            "amounts, so it is not enrolled; set the meter otherwise if it can be, or choose another model"
+        )
 
 
 def find_record(path: Path, meter: str | None, seq: Seq | None) -> Row:

@@ -95,7 +95,8 @@ def claim(
 ) -> None:
     """Print the claim for this node's meter, for the operator's `meterbridge meter assign`.
 
-    Reads the meter: its registers become the baseline.  The claim proves that the node holds the key; the key stays.
+    Reads the meter, through the agent if it runs: its registers become the baseline.  The claim proves that the node
+    holds the key; the key stays.
     Exit codes: 0 printed, 2 configuration, 3 meter or key cannot be reached, 4 refused for safety.
     """
     from solders.pubkey import Pubkey
@@ -124,6 +125,7 @@ def claim(
         install_id=InstallId(install),
         new_key=new_key,
         rotate=rotate,
+        tell=lambda sentence: typer.echo(sentence, err=True),
     )
     typer.echo(made.model_dump_json(by_alias=True, indent=1))
 

@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from meterchain.record import encode_meter_id
 from meteredge.mistakes import NotToml, parse_toml, read_toml, told
 from meteredge.privacy import PUBLIC, SECRET
+from meteredge.profiles import PhaseAccounting
 
 
 class ConfigError(Exception):
@@ -45,6 +46,9 @@ class Site(_Table):
     """16 hexadecimal digits that every record carries; `meterbridge site init` prints them."""
     timezone: Annotated[str, PUBLIC] = "UTC"
     """For people; slots are UTC."""
+    phase_accounting: Annotated[Annotated[PhaseAccounting, Field(examples=["vector"])] | None, PUBLIC] = None
+    """How meters of three phases add them on this site, "vector" (netted) or "per_phase": the same flow mints other
+    amounts by each, so that all of a site do it alike."""
 
     @field_validator("timezone")
     @classmethod
@@ -81,6 +85,8 @@ class MeterTable(_Table):
     direction: Annotated[Literal["normal", "reversed"], PUBLIC] = "normal"
     """"reversed" where the meter sits the other way round: what it counts as import is export.  A change needs a new
     enrolment: to the chain the registers would jump."""
+    phase_accounting: Annotated[Annotated[PhaseAccounting, Field(examples=["vector"])] | None, PUBLIC] = None
+    """How this meter adds its phases, found out by a load, where its profile does not know."""
     key: KeyTable | None = None
     """Its own key, where there are several meters; one alone has [key]."""
 

@@ -16,13 +16,19 @@ Value = str | int | None
 def agent_toml(site: SiteFile, meter: MeterTable) -> str:
     """The file's text.  Raises ConfigError if the agent would refuse it."""
     tables: Mapping[str, Mapping[str, Value]] = {
-        "site": {"name": site.site.name, "domain": site.site.domain, "timezone": site.site.timezone},
+        "site": {
+            "name": site.site.name,
+            "domain": site.site.domain,
+            "timezone": site.site.timezone,
+            "phase_accounting": site.site.phase_accounting,
+        },
         "meter": {
             "id": meter.id,
             "profile": meter.profile,
             "unit": meter.unit,
             "serial": meter.serial if serial_on_wire(meter) else None,
             "direction": meter.direction,
+            "phase_accounting": meter.phase_accounting,
         },
         "bus": {"port": meter.port, "baud": meter.baud, "framing": meter.framing},
         "bridge": {"unit": meter.bridge_unit},

@@ -24,14 +24,13 @@ from meterchain.record import encode_meter_id
 from meteredge import config as agent
 from meteredge.mistakes import NotToml, read_toml, told
 from meteredge.privacy import PERSONAL, PUBLIC, SECRET
-from meteredge.profiles import Profile, ProfileError
+from meteredge.profiles import PhaseAccounting, Profile, ProfileError
 from meteredge.profiles import load as load_profile
 from meterprov.addresses import Interface, a_host, an_address, an_interface
 from meterprov.boards import BoardName, DriverEnable, Rtc, boards
 from meterprov.ssh_keys import check_ssh_key
 
 MOST_W = 1_000_000
-PhaseAccounting = Literal["vector", "per_phase"]
 _USER = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _SSID = re.compile(r"[\x20-\x7e]{1,32}")
 _USB_PORT = re.compile(r"/dev/serial/by-(id|path)/[!-~]+|[0-9a-fA-F]{4}:[0-9a-fA-F]{4}(:[!-~]+)?")
@@ -301,7 +300,7 @@ class SiteFile(_Table):
                 if meter.phase_accounting is not None:
                     yield f"'meters[{meter.id}].phase_accounting': {meter.profile} has one phase; take the key out"
                 continue
-            is_so = meter.phase_accounting if known == "unknown" else known
+            is_so = _profile(meter.profile).phases_added(meter.phase_accounting)
             if known != "unknown" and meter.phase_accounting not in (None, known):
                 yield f"'meters[{meter.id}].phase_accounting': {meter.profile} adds its phases as {known}"
             if ours is None:

@@ -8,20 +8,24 @@ from pathlib import Path
 import pytest
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
-from tests.meteredge.node import closing, install_at
+from tests.meteredge.cabinet import Cabinet
+from tests.meteredge.doctor.test_examine import running
+from tests.meteredge.node import BASELINE_EXPORT, BASELINE_IMPORT, Node, closing, install_at
 
 from meterbridge.__main__ import main
 from meterchain.claim import ClaimError, read_claim
 from meterchain.embedded import START
 from meterchain.record import Record
 from meterchain.units import InstallId, Mwh
-from meteredge.claim import make_claim, make_wanted, want_claim
-from meteredge.clock import Clock, VirtualClock
+from meteredge.claim import MixedPhases, SecondMasterHeard, make_claim, make_wanted, want_claim
+from meteredge.clock import Clock, SystemClock, VirtualClock
 from meteredge.config import AgentConfig, ConfigError, load
 from meteredge.journal import Identity, Journal
 from meteredge.keys import KeyFileError, create_key, load_key
 from meteredge.reader import Reading
 from meteredge.signer import Signer
+from meteredge.socket_protocol import Request
+from meteredge.socket_server import SocketServer
 
 OWNER = Keypair.from_seed(bytes(31) + b"\5").pubkey()
 FIRST = InstallId(1)
@@ -118,6 +122,76 @@ def test_a_claim_tells_how_the_meter_was_read(config: Path) -> None:
     assert made.node is not None
     assert (made.node.port, made.node.unit, made.node.read_at) == ("/dev/serial/by-id/none", 1, START)
     assert (made.node.key_level, made.node.settings) == ("file", {}), "a voltage is no setting"
+
+
+def of_three_phases(config: Path, profile: str, *, site: str = "", meter: str = "") -> None:
+    text = config.read_text().replace('"sdm120"', f'"{profile}"')
+    text = text.replace("domain = ", f"{site}\ndomain = ").replace("unit = 1", f"unit = 1\n{meter}")
+    config.write_text(text)
+
+
+VECTOR, PER_PHASE = 'phase_accounting = "vector"', 'phase_accounting = "per_phase"'
+
+
+@pytest.mark.parametrize(
+    ("profile", "meter", "site", "told"),
+    [
+        ("em24", "", VECTOR, None),
+        ("em24", "", "", None),
+        ("sdm630", VECTOR, VECTOR, None),
+        ("sdm630", "", VECTOR, "nobody has found out how SDM630"),
+    ],
+)
+def test_a_meter_that_adds_its_phases_as_the_site_does_is_claimed_and_a_doubt_is_told(
+    config: Path, profile: str, meter: str, site: str, told: str | None
+) -> None:
+    of_three_phases(config, profile, site=site, meter=meter)
+    said: list[str] = []
+    clock = VirtualClock(START)
+    make_claim(config, OWNER, clock, label="7", install_id=FIRST, new_key=True, read=answers(), tell=said.append)
+    assert bool(said) == bool(told)
+    assert not told or told in said[0]
+
+
+@pytest.mark.parametrize(("profile", "meter"), [("em24", ""), ("sdm630", VECTOR)])
+def test_a_meter_that_adds_its_phases_otherwise_than_its_site_is_not_claimed(
+    config: Path, profile: str, meter: str
+) -> None:
+    of_three_phases(config, profile, site=PER_PHASE, meter=meter)
+    with pytest.raises(MixedPhases, match="as vector, the site as per_phase"):
+        make_claim(config, OWNER, VirtualClock(START), install_id=FIRST, new_key=True, read=answers())
+    assert not (config.parent / "meter.key").exists(), "nothing was made for it"
+
+
+def test_beside_a_running_agent_the_meter_is_read_through_it(enrolled: Cabinet, node: Node) -> None:
+    with running(enrolled, node.chain):
+        made = make_claim(enrolled.config, OWNER, SystemClock(), install_id=FIRST, rotate=True)
+    assert (made.serial, made.baseline_export_mwh, made.baseline_import_mwh) == (
+        "10000001", BASELINE_EXPORT, BASELINE_IMPORT,
+    )  # fmt: skip
+
+
+def test_an_agent_that_hears_a_second_master_makes_no_claim(cabinet: Cabinet) -> None:
+    status = {"bus": {"second_master": "somebody else asks on this bus, 3 times", "baud": 9_600, "framing": "8N1"}}
+
+    class Answers:
+        def answer(self, _request: Request, _client: int) -> dict[str, object]:
+            return status
+
+        def has_loan(self, _client: int) -> bool:
+            return False
+
+        def hung_up(self, _client: int) -> None:
+            pass
+
+    socket = load(cabinet.config).socket_path
+    socket.parent.mkdir()
+    server = SocketServer(socket, Answers())
+    try:
+        with pytest.raises(SecondMasterHeard, match="3 times; until then it is not enrolled"):
+            make_claim(cabinet.config, OWNER, SystemClock(), install_id=FIRST)
+    finally:
+        server.close()
 
 
 def test_the_command_says_what_is_wrong_with_owner_and_port(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

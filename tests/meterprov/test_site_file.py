@@ -186,6 +186,13 @@ def test_defaults_are_keys_that_meters_have() -> None:
     assert set(MeterDefaults.model_fields) < set(MeterTable.model_fields)
 
 
+def test_the_agent_is_told_how_its_site_and_its_meter_add_three_phases(tmp_path: Path) -> None:
+    site = _load(tmp_path, example())
+    config = parse(agent_toml(site, site.meter("METER_004")), "METER_004")
+    assert (config.site.phase_accounting, config.meter.phase_accounting) == ("vector", "vector")
+    assert parse(agent_toml(site, site.meter("METER_001")), "METER_001").meter.phase_accounting is None
+
+
 def test_the_agents_file_keeps_quotes_and_backslashes_whole(tmp_path: Path) -> None:
     site = _load(tmp_path, example().replace('name = "engineering"', 'name = "a \\"b\\" \\\\ ü"'))
     text = agent_toml(site, site.meter("METER_001"))

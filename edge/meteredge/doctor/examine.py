@@ -174,7 +174,7 @@ def _read(
 ) -> _Line:
     """What the meter (and the bridge) answer over a bus."""
     reader = reader_of(bus, config.meter, profile, bench.clock)
-    meter = meter_facts(reader, config.meter, profile)
+    meter = meter_facts(reader, config.meter, profile, config.site.phase_accounting)
     step: Found[LoadStep] = Unknown(NO_LOAD)
     if load_step and meter.trouble:
         step = Unknown("the meter could not be read")

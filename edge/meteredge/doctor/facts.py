@@ -118,6 +118,7 @@ class MeterFacts:
     model: str
     phases: int
     phase_accounting: str | None
+    """How the profile, or else the configuration, says that it adds them: vector, per_phase or unknown."""
     unit: int
     identity_level: str
     expected_serial: str | None
@@ -134,6 +135,8 @@ class MeterFacts:
     doubts: tuple[str, ...] = ()
     """What the profile says that nobody has confirmed."""
     direction: str = "normal"
+    site_phase_accounting: str | None = None
+    """How the site adds them; None where the configuration does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ from meteredge.profiles.energy import Energy, energy_of
 from meteredge.profiles.errors import MapNotFound, NotAvailable, ProfileError
 from meteredge.profiles.folder import load, names
 from meteredge.profiles.register import Register
-from meteredge.profiles.schema import Profile
+from meteredge.profiles.schema import PhaseAccounting, Profile
 from meteredge.profiles.search import find_parts
 
 __all__ = [
     "Energy",
     "MapNotFound",
     "NotAvailable",
+    "PhaseAccounting",
     "Profile",
     "ProfileError",
     "Register",

@@ -77,6 +77,10 @@ def _registers(energy: str | Sum | None) -> tuple[str, ...]:
     return (energy,) if isinstance(energy, str) else energy.sum
 
 
+PhaseAccounting = Literal["vector", "per_phase"]
+"""How a meter of several phases adds them: netted, or each counted by itself."""
+
+
 class Profile(Strict):
     """One meter model.  Units are in the names; `facts` says how sure the doubtful values are."""
 
@@ -91,7 +95,7 @@ class Profile(Strict):
     billing_note: str = ""
     mid: Literal["import", "both", "no", "unknown"] = "unknown"
     """Which registers the certified display vouches for."""
-    phase_accounting: Literal["vector", "per_phase", "unknown"] | None = None
+    phase_accounting: PhaseAccounting | Literal["unknown"] | None = None
     """How phases are added (vector = netted); None on a single phase."""
 
     default: SerialDefault = SerialDefault()
@@ -206,6 +210,10 @@ class Profile(Strict):
     def settings(self) -> tuple[str, ...]:
         """Names of the registers that change what energy means: required ones, ratios, those watched for a change."""
         return tuple(dict.fromkeys((*self.require, *self.scale_by, *self.continuity)))
+
+    def phases_added(self, told: PhaseAccounting | None) -> PhaseAccounting | None:
+        """How a meter of this model adds its phases: as is known, else as `told`; None if nobody knows, or of one."""
+        return told if self.phase_accounting == "unknown" else self.phase_accounting
 
     def all_registers(self) -> tuple[Register, ...]:
         """Every register of the profile: measured, identity, configuration, tamper evidence."""

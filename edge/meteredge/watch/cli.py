@@ -60,6 +60,6 @@ def _screen(title: str, source: NodeSource, every_s: float) -> None:
             raise
         raise NoScreen(
             "the screen needs textual, which is not installed: pip install 'meterbridge[technician]' (on a node: "
-            "/opt/meterbridge/bin/pip), or use --json"
+            "/opt/meterbridge/current/bin/pip), or use --json"
         ) from error
     Watch(title, source.look, every_s).run()

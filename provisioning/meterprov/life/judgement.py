@@ -192,7 +192,7 @@ def phases(case: Case) -> Check:
     known = case.profile.phase_accounting
     if known is None:
         return line.left_out("one phase")
-    is_so = case.meter.phase_accounting if known == "unknown" else known
+    is_so = case.profile.phases_added(case.meter.phase_accounting)
     if is_so is None:
         return line.warned(
             f"nobody has found out how a {case.profile.model} adds them; the site nets them as {ours}",

@@ -106,9 +106,17 @@ METER = [
     ({"profile": "eastron-sdm230"}, "meter", WARN, "the registry has eastron-sdm120"),
     ({"phases": 3, "phase_accounting": "unknown"}, "phases", WARN, "netted"),
     ({"phases": 3, "phase_accounting": "vector"}, "phases", PASS, "netted over the phases"),
+    (
+        {"phases": 3, "phase_accounting": "vector", "site_phase_accounting": "vector"},
+        "phases", PASS, "netted over the phases",
+    ),
+    (
+        {"phases": 3, "phase_accounting": "per_phase", "site_phase_accounting": "vector"},
+        "phases", FAIL, "the same flow mints other amounts",
+    ),
     ({"identity_level": "label", "serial": None}, "serial", FAIL, "another model"),
     ({"settings": {"mode": "B"}, "require": {"mode": 1}}, "mode", PASS, "mode = B"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("changes", "name", "verdict", "says"), METER)

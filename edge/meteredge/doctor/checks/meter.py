@@ -81,13 +81,20 @@ def mode(_facts: Facts, meter: MeterFacts) -> Check:
 
 @known(_PHASES, _meter)
 def phases(_facts: Facts, meter: MeterFacts) -> Check:
-    """How three phases are added is known."""
+    """How three phases are added is known, and is the site's way."""
     if meter.phases == 1:
         return _PHASES.left_out("one phase")
     if meter.phase_accounting == "unknown":
         return _PHASES.warned(
             f"nobody has found out how this model adds its phases ({meter.model})",
-            "load one phase while another feeds in: netted (vector) or counted apart (per_phase)? Tell the operator",
+            "load one phase while another feeds in: netted (vector) or counted apart (per_phase)? Write it as "
+            "`phase_accounting` into [meter], and tell the operator",
+        )
+    if meter.site_phase_accounting not in (None, meter.phase_accounting):
+        return _PHASES.failed(
+            f"added as {meter.phase_accounting}, the site as {meter.site_phase_accounting}: the same flow mints other "
+            "amounts",
+            "set the meter otherwise if it can be, or have the operator choose another model",
         )
     return _PHASES.passed(
         f"{meter.phase_accounting}: "

@@ -8,23 +8,24 @@ from meteredge.bus_errors import BusError
 from meteredge.config import MeterTable
 from meteredge.doctor.facts import BridgeFacts, MeterFacts
 from meteredge.doctor.gather.port import trouble_of
-from meteredge.profiles import NotAvailable, Profile, Register
+from meteredge.profiles import NotAvailable, PhaseAccounting, Profile, Register
 from meteredge.reader import Reader, Reading
 
 
-def meter_facts(reader: Reader, table: MeterTable, profile: Profile) -> MeterFacts:
-    """Identify and read it once; what goes wrong is a fact."""
+def meter_facts(reader: Reader, table: MeterTable, profile: Profile, site_adds: PhaseAccounting | None) -> MeterFacts:
+    """Identify and read it once; what goes wrong is a fact.  `site_adds`: how the site adds phases."""
     facts = MeterFacts(
         profile=profile.name,
         model=f"{profile.maker} {profile.model}",
         phases=max(profile.phases),
-        phase_accounting=profile.phase_accounting,
+        phase_accounting=profile.phase_accounting and (profile.phases_added(table.phase_accounting) or "unknown"),
         unit=table.unit,
         identity_level=profile.identity_level,
         expected_serial=table.serial,
         require=dict(profile.require),
         doubts=profile.warnings(),
         direction=table.direction,
+        site_phase_accounting=site_adds,
     )
     try:
         serial = reader.identify()
