@@ -11,6 +11,7 @@ from tests.soak.shadow import Meter, State
 from tests.soak.world import World, sign
 
 from meterchain import instructions as ix
+from meterchain.accounts import MeterStatus
 from meterchain.instructions import SignedRecord
 from meterchain.record import Record
 from meterchain.units import InstallId, Mwh, Seq
@@ -100,7 +101,8 @@ def thaw(world: World, meter: Meter, by: Keypair) -> None:
     state = meter.state
     assert state
     why = world.unless_authority(by) | (set() if state.frozen_at else {"NotFrozen"})
-    if meter.key_rotated_at <= state.frozen_at and meter.install <= state.install:
+    renewed = meter.key_rotated_at > state.frozen_at or meter.install > state.install
+    if not renewed and meter.status is not MeterStatus.DECOMMISSIONED:
         why.add("Frozen")
     call = ix.clear_freeze(world.built, by.pubkey(), meter.meter_id)
     if world.attempt(f"clear_freeze {meter.meter_id}", [call], by, why):

@@ -181,7 +181,7 @@ def sign(key: Keypair, message: bytes) -> Signed:
 
 def create() -> World:
     """A fresh world: a site and an empty market; nobody is registered."""
-    chain, built = EmbeddedChain(sigverify=False), programs.load()
+    chain, built = EmbeddedChain(sigverify=False, remembers=True), programs.load()
     departments = [named(f"department {n}") for n in range(3)]
     others = [named("guardian"), named("stranger"), named("relayer"), *map(named, PEOPLE)]
     for key in (*departments, *others):

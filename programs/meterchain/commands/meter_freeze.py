@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from meterchain import instructions
-from meterchain.accounts import MeterState, fetch
+from meterchain.accounts import MeterState, MeterStatus, UserStatus, fetch
 from meterchain.commands.claimed import NotNow
-from meterchain.commands.meter_views import MeterId, meter_of, shown
+from meterchain.commands.meter_views import MeterId, kwh, meter_of, shown
 from meterchain.commands.recorded import attempt
 from meterchain.commands.session import (
     LOCAL,
@@ -27,10 +27,12 @@ from meterchain.commands.session import (
     conclude,
     session,
 )
+from meterchain.commands.user_views import user_of
 from meterchain.commands.verify import NoRecord, read_signed
 from meterchain.ed25519 import BadSignature, Signed
 from meterchain.instructions import SignedRecord
 from meterchain.record import Record
+from meterchain.settling import dues, settle
 from meterchain.wallets import load_wallet
 
 _RECORD_FILE = "JSON file with a record and its signature, as `meterbridge agent record` prints it."
@@ -82,20 +84,36 @@ def clear_freeze(
 ) -> None:
     """Let a frozen meter go on, once it has another key (`meter rotate-key`) or device (`meter replace`).
 
+    One that is decommissioned gets neither: it is cleared and paid in one transaction, so clear it if you believe it.
     Exit codes: 0 it goes on, 2 no such meter, 3 the chain cannot be reached, 4 refused (still the same key).
     """
     with session(context, rpc, programs, dry_run=dry_run) as here:
         meter, state = meter_of(here, meter_id), _state(here, meter_id)
         if state.frozen:
-            if meter.key_rotated_at <= state.frozen_at and meter.install_id <= state.install_id:
+            over = meter.status is MeterStatus.DECOMMISSIONED
+            if not over and meter.key_rotated_at <= state.frozen_at and meter.install_id <= state.install_id:
                 raise NotNow(
                     f"{meter_id} has the key that said two things: the same evidence would freeze it again. First "
                     "`meterbridge meter rotate-key`, or `meterbridge meter replace`"
                 )
             signer = load_wallet(authority.expanduser(), "the authority")
-            step = instructions.clear_freeze(here.programs, signer.pubkey(), meter_id)
-            attempt(lambda: here.chain.send([step], [signer]))
+            steps = [instructions.clear_freeze(here.programs, signer.pubkey(), meter_id)]
+            if over and state.install_id >= meter.forfeit_install:
+                # the evidence is as good as before: nobody may freeze it again in between
+                _refuse_nobody_to_pay(here, state)
+                due = dues(here.chain, here.programs, state)
+                steps += settle(here.programs, signer.pubkey(), meter_id, due)
+            attempt(lambda: here.chain.send(steps, [signer]))
         conclude(here, *shown(here, meter_id), as_json=as_json)
+
+
+def _refuse_nobody_to_pay(here: Session, state: MeterState) -> None:
+    owner = user_of(here, state.owner)
+    if owner.status is not UserStatus.ACTIVE:
+        raise NotNow(
+            f"{state.owner}, who is owed {kwh(state.unminted_mwh)} kWh, is {owner.status.name.lower()}: the oracle "
+            f"pays active users only. First `meterbridge user status {state.owner} active`"
+        )
 
 
 def _refuse_agreement(one: bytes, other: bytes) -> str:

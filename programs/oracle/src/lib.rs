@@ -16,7 +16,7 @@
 //! | `sync_owner` | anyone; with a forfeit the engineering authority | begins the account of a meter's new owner |
 //! | `close_billing` | engineering authority | leaves import that was billed off chain unburned for ever |
 //! | `report_equivocation` | anyone | freezes a meter whose key said two things |
-//! | `clear_freeze` | engineering authority | lets it go on, under a new key or install |
+//! | `clear_freeze` | engineering authority | lets it go on, under a new key or install; or pay out, once Decommissioned |
 //! | `set_auto_clearing` | engineering authority | lets anyone trigger the market, or nobody else |
 //! | `trigger_market_clearing` | anyone, or the engineering authority | has Trading clear the epoch that is over |
 //!
@@ -126,8 +126,8 @@ pub mod oracle {
         ctx.accounts.run(ed_ix, first, second)
     }
 
-    /// Lets a frozen meter go on, after its key was rotated or its install replaced since. Only the engineering
-    /// authority may.
+    /// Lets a frozen meter go on, after its key was rotated or its install replaced since; or pay what it is owed, when
+    /// it is Decommissioned. Only the engineering authority may.
     pub fn clear_freeze(ctx: &mut Context<ClearFreeze>) -> Result<()> {
         ctx.accounts.run()
     }

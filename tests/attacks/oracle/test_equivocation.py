@@ -307,6 +307,25 @@ def _replaced(plant: Plant, node: Node) -> None:
     replace_device(plant, node, new_key("good"))
 
 
+def test_a_frozen_meter_out_of_service_is_cleared_and_paid_at_once_though_its_key_stays(
+    plant: Plant, node: Node, stranger: Keypair
+) -> None:
+    """Neither key nor install can change any more, and the evidence would freeze it again: so both in one go."""
+    plant.deliver(node.next(export=250))
+    evidence = contradiction(node)
+    report(plant, evidence)
+    move(plant, node, MeterStatus.MAINTENANCE)
+    a_second_later(plant)
+    assert plant.refusal([clearing(plant, node)], plant.authority) == "Frozen"
+    move(plant, node, MeterStatus.DECOMMISSIONED)
+    assert plant.refusal([clearing(plant, node, stranger)], stranger) == "Unauthorized"
+    command(plant, clearing(plant, node), plant.processing(node))
+    assert plant.account(node.owner).amount == 250_000
+    assert plant.refused(node.next(export=10)) == "MeterInactive"
+    report(plant, evidence)
+    assert plant.refusal([plant.processing(node)]) == "Frozen"
+
+
 def test_a_key_that_was_rotated_before_or_just_then_ends_no_freeze(plant: Plant, node: Node) -> None:
     rotate(plant, node, new_key("first"))
     report(plant, contradiction(node))

@@ -10,6 +10,8 @@ from tests.meterchain.commands.conftest import Operator, balance
 from tests.meterchain.commands.test_meter_changes import NEW, Claims, claims  # noqa: F401 - a fixture
 from tests.meterchain.conftest import NewMeter, Signer
 
+from meterchain import instructions
+from meterchain.accounts import UserStatus
 from meterchain.commands.meter import app
 from meterchain.embedded import EmbeddedChain
 from meterchain.instructions import SignedRecord
@@ -54,6 +56,26 @@ def test_evidence_freezes_a_meter_once_and_only_another_key_lets_it_go_on(
     assert operator.run(app, *clearing).code == 0
     assert not meter.state().frozen
     assert operator.run(app, *clearing).document["sent"] == []
+
+
+def test_a_frozen_meter_out_of_service_is_cleared_and_its_owner_paid_in_one_transaction(
+    operator: Operator, chain: EmbeddedChain, meter: Signer, authority: Keypair, department: Path, tmp_path: Path
+) -> None:
+    programs, owner = meter.site.programs, meter.owner.pubkey()
+    signed = meter.sign(1_300_000, 7_000_000)
+    chain.send(instructions.submit_meter_data(programs, authority.pubkey(), [signed], position=0), [authority])
+    pair = (record_file(tmp_path, "one", signed), record_file(tmp_path, "two", contradicting(meter, signed)))
+    by = ("--authority", department, "--json")
+    assert operator.run(app, "equivocation", *pair, *by).code == 0
+    assert operator.run(app, "status", "METER_001", "decommissioned", *by).code == 0
+    for status in (UserStatus.SUSPENDED, UserStatus.ACTIVE):
+        chain.send([instructions.set_user_status(programs, authority.pubkey(), owner, status)], [authority])
+        done = operator.run(app, "clear-freeze", "METER_001", *by)
+        if status is UserStatus.SUSPENDED:
+            assert (done.code, f"user status {owner} active" in done.err) == (4, True)
+    assert done.code == 0, done.err
+    assert [sent["what"] for sent in done.document["sent"]] == ["clear_freeze + process_energy_data"]
+    assert (meter.state().frozen, meter.state().unminted_mwh, meter.state().minted_mwh) == (False, 0, 300_000)
 
 
 def test_what_proves_nothing_is_told_before_it_costs_a_fee(

@@ -1,10 +1,10 @@
-//! `clear_freeze`: the department has dealt with a key that said two things.
+//! `clear_freeze`: the department has dealt with a key that said two things, or its meter is out of service for ever.
 
 use anchor_lang::{address_eq, prelude::*};
 use common::units;
 use governance_interface::{GovernanceConfig, GOVERNANCE};
 use oracle_interface::{MeterState, FROZEN};
-use registry_interface::Meter;
+use registry_interface::{Meter, MeterStatus};
 
 use crate::{errors::OracleError, events::FreezeCleared};
 
@@ -15,7 +15,8 @@ pub struct ClearFreeze {
     pub authority: Signer,
     #[account(address = GOVERNANCE)]
     pub governance: Account<GovernanceConfig>,
-    /// With another key or install than when it was frozen, so that the same evidence cannot freeze it again.
+    /// With another key or install than when it was frozen, so that the same evidence cannot freeze it again; or
+    /// Decommissioned: it gets neither, its key is never believed again, and what it is owed must have a way out.
     pub meter: Account<Meter>,
     #[account(
         mut,
@@ -32,7 +33,8 @@ impl ClearFreeze {
         let new_key = meter.key_rotated_at.get() > state.frozen_at.get();
         // a frozen state takes no record, so it still has the install that was frozen
         let new_install = meter.install_id.get() > state.install_id.get();
-        require!(new_key || new_install, OracleError::Frozen);
+        let out_of_service = meter.status == MeterStatus::Decommissioned;
+        require!(new_key || new_install || out_of_service, OracleError::Frozen);
         let frozen_at = core::mem::take(&mut state.frozen_at);
         state.flags = (state.flags.get() & !FROZEN).into();
         emit!(FreezeCleared { meter: state.meter, frozen_at, at: units::now()?.into(), meter_no: meter.meter_no });
