@@ -23,9 +23,10 @@ from meterchain.commands.session import (
 )
 from meterchain.commands.user_views import Kind, Part, atoms_of, shown, user_of
 from meterchain.site import SiteError
+from meterchain.units import Atoms
 from meterchain.wallets import load_wallet
 
-Kwh = Annotated[str, typer.Argument(metavar="KWH", help="How much, kWh (1 kWh = 1 GRID).")]
+Kwh = Annotated[str | None, typer.Argument(metavar="[KWH]", help="How much, kWh (1 kWh = 1 GRID).")]
 Owner = Annotated[Path, typer.Option("--owner", metavar="FILE", help="The owner's own wallet; it signs and pays.")]
 
 
@@ -62,21 +63,35 @@ def update(
 
 def burn(
     context: typer.Context,
-    kwh: Kwh,
+    kwh: Kwh = None,
     owner: Owner = WALLET,
+    down_to: Annotated[
+        str | None, typer.Option(metavar="KWH", help="Instead: all that the account holds above so many kWh.")
+    ] = None,
     rpc: Rpc = LOCAL,
     programs: ProgramsDir = None,
     *,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Retire GRID of one's own, for ever.  Called twice it retires twice.  Works while everything is paused."""
-    signer, atoms = load_wallet(owner.expanduser(), "the owner"), atoms_of(kwh)
+    """Retire GRID of one's own, for ever.  Works while everything is paused.
+
+    KWH called twice retires twice: where a call may have got through already, say `--down-to` what shall be left.
+    Exit codes: 0 retired, 2 not registered or wrong use, 3 the chain cannot be reached, 4 there is less than that.
+    """
+    if (kwh is None) == (down_to is None):
+        raise typer.BadParameter("say how many kWh, or --down-to how many: one of the two")
+    signer = load_wallet(owner.expanduser(), "the owner")
+    wanted = Atoms(0) if kwh is None else atoms_of(kwh)
+    left = None if down_to is None else atoms_of(down_to, least=0)
     with session(context, rpc, programs, dry_run=dry_run) as here:
         user_of(here, signer.pubkey())
         document, _ = shown(here, signer.pubkey())
-        if document["grid_atoms"] < atoms:
-            raise SiteError(f"{signer.pubkey()} has {in_grid(document['grid_atoms'])}, less than that")
-        step = instructions.burn(here.programs, signer.pubkey(), atoms)
-        attempt(lambda: here.chain.send([step], [signer]))
+        held = document["grid_atoms"]
+        atoms = wanted if left is None else Atoms(max(0, held - left))
+        if held < atoms:
+            raise SiteError(f"{signer.pubkey()} has {in_grid(held)}, less than that")
+        if atoms:
+            step = instructions.burn(here.programs, signer.pubkey(), atoms)
+            attempt(lambda: here.chain.send([step], [signer]))
         conclude(here, *shown(here, signer.pubkey()), as_json=as_json)

@@ -19,11 +19,11 @@ Kind: TypeAlias = Literal["prosumer", "consumer"]
 Part: TypeAlias = Literal["student", "faculty", "department"]
 
 
-def atoms_of(kwh: str) -> Atoms:
-    """The atoms of `kwh`, as people write it, exactly.  Raises typer.BadParameter."""
+def atoms_of(kwh: str, *, least: int = 1) -> Atoms:
+    """The atoms of `kwh`, as people write it, exactly.  Raises typer.BadParameter, also for less than `least` atoms."""
     try:
         atoms = Decimal(kwh) * ATOMS_PER_GRID
-        if not 0 < atoms <= MOST_ATOMS or atoms != int(atoms):
+        if not least <= atoms <= MOST_ATOMS or atoms != int(atoms):
             raise InvalidOperation
     except (InvalidOperation, ValueError):
         raise typer.BadParameter(f"{kwh!r}: a number of kWh above 0 with at most 9 decimals is expected") from None

@@ -178,7 +178,7 @@ def test_what_a_user_is_is_corrected_once_and_the_rest_stays(
     assert operator.run(app, "update", WALLET, "--role", "faculty", "--authority", department).code == 2
 
 
-def test_nobody_retires_more_than_he_has(
+def test_nobody_retires_more_than_he_has_and_down_to_a_rest_once(
     operator: Operator, chain: EmbeddedChain, meter: "Signer", authority: Keypair, wallet_of: WalletOf
 ) -> None:
     programs = meter.site.programs
@@ -190,3 +190,11 @@ def test_nobody_retires_more_than_he_has(
     assert (much.code, "has 0.500000000 GRID" in much.err) == (4, True)
     assert operator.run(app, "burn", "0.2", *by, "--dry-run").document["grid_atoms"] == 500_000_000
     assert operator.run(app, "burn", "0.2", *by).document["grid_atoms"] == 300_000_000
+    done = operator.run(app, "burn", "--down-to", "0.1", *by)
+    assert done.code == 0, done.err
+    assert (done.document["grid_atoms"], len(done.document["sent"])) == (100_000_000, 1)
+    assert operator.run(app, "burn", "--down-to", "0.1", *by).document["sent"] == []
+    assert operator.run(app, "burn", "--down-to", "7", *by).document["grid_atoms"] == 100_000_000
+    for wrong in ((), ("0.1", "--down-to", "0")):
+        assert operator.run(app, "burn", *wrong, *by).code == 2
+    assert operator.run(app, "burn", "--down-to", "0", *by).document["grid_atoms"] == 0
