@@ -1,6 +1,7 @@
 """The audit of what was announced: the events of oracle and token add up to the accounts, meter by meter.
 
 history      reaches back to the initialisation of each program and of each meter, without gaps
+readings     each is signed by its meter's key and says the energy that was credited (meterchain.audit_readings)
 each meter   Σ accepted readings = credited energy; Σ minted, Σ forfeited, Σ written off; numbers only ascend
 the token    Σ minted, Σ burned for consumption and Σ retired are its totals
 
@@ -15,8 +16,8 @@ from dataclasses import dataclass, field
 from solders.pubkey import Pubkey
 
 from meterchain import audit as accounts
-from meterchain import pdas
-from meterchain.accounts import Meter, MeterState, TokenConfig, fetch, fetch_all
+from meterchain import audit_readings, pdas
+from meterchain.accounts import Meter, MeterState, RegistryConfig, TokenConfig, fetch, fetch_all
 from meterchain.audit import Audit, NothingToAudit
 from meterchain.chain import ChainError, RememberingChain
 from meterchain.check import Check
@@ -73,7 +74,8 @@ def checks(chain: RememberingChain, programs: Programs, past: Past) -> Iterator[
     """What can be said of the events; nothing is added up unless the history is whole."""
     meters, states = fetch_all(chain, programs, Meter), fetch_all(chain, programs, MeterState)
     token = fetch(chain, programs, TokenConfig, pdas.token_config(programs))
-    if token is None:
+    registry = fetch(chain, programs, RegistryConfig, pdas.registry(programs))
+    if token is None or registry is None:
         raise NothingToAudit(f"there is no initialised site on {chain.name}")
     lacking = [*past.gaps, *_beginnings(past, states, meters)]
     since = f"{past.transactions} transactions since slot {past.first_slot}"
@@ -90,6 +92,7 @@ def checks(chain: RememberingChain, programs: Programs, past: Past) -> Iterator[
     strangers = sorted(set(by_number) - known)
     named = f"numbers {', '.join(map(str, strangers))}" if strangers else f"{len(known)} meters"
     yield Check("no event names a meter that there is not", not strangers, named)
+    yield from audit_readings.checks(past, registry.domain, list(meters.values()))
     yield from _of_token(past, token)
     yield from market_events.checks(chain, programs, past)
 
@@ -105,6 +108,8 @@ def _beginnings(past: Past, states: Mapping[Pubkey, MeterState], meters: Mapping
         if state.meter not in opened:
             who = meters[state.meter].meter_id if state.meter in meters else str(state.meter)
             yield f"the opening of {who} is not among them"
+    for who in audit_readings.unassigned(past, list(meters.values())):
+        yield f"the assignment of {who} is not among them"
 
 
 def _told(past: Past) -> dict[int, Told]:

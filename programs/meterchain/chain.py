@@ -41,8 +41,8 @@ class ChainClock:
 class Receipt:
     """What a transaction that succeeded left behind.
 
-    `inner_data` are the data of inner instructions in order (events by self-CPI are among them); `fee` is in lamports,
-    `compute_units` count the whole transaction.
+    `inner_data` are the data of inner instructions in order (events by self-CPI are among them), `called` those of the
+    transaction's own instructions; `fee` is in lamports, `compute_units` count the whole transaction.
     """
 
     signature: str
@@ -52,6 +52,7 @@ class Receipt:
     return_data: bytes = b""
     return_program: Pubkey | None = None
     inner_data: tuple[tuple[Pubkey, bytes], ...] = ()
+    called: tuple[tuple[Pubkey, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,23 @@ def verify_elsewhere(signatures: Sequence[Signed], messages: Sequence[Elsewhere]
     return _instruction(signatures, messages, b"")
 
 
+def signatures_in(data: bytes, *, here: int) -> list[Signed]:
+    """The keys and signatures that the precompile's instruction number `here` with these data carries, in order.
+
+    Raises BadSignature if they are none, or lie elsewhere.
+    """
+    found = []
+    for k in range(data[0] if data else 0):
+        try:
+            signature, its, key, keys, *_ = _OFFSETS.unpack_from(data, _HEAD + _OFFSETS.size * k)
+        except struct.error:
+            raise BadSignature("the precompile's offsets are cut off") from None
+        if not {its, keys} <= {_HERE, here}:
+            raise BadSignature("key or signature lies in another instruction")
+        found.append(Signed(data[key : key + PUBLIC_KEY_SIZE], data[signature : signature + SIGNATURE_SIZE]))
+    return found
+
+
 def possession_message(domain: bytes, meter_id: str, owner: Pubkey, install_id: InstallId) -> bytes:
     """What a meter's key signs to prove that the node has it.  Raises RecordError for a bad id or domain."""
     return _agreement(POP_MAGIC, domain, meter_id, owner, install_id)

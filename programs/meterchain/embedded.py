@@ -254,6 +254,10 @@ class EmbeddedChain:
             return_data=bytes(returned.data),
             return_program=returned.program_id if returned.data else None,
             inner_data=tuple((keys[step.program_id_index], bytes(step.data)) for step in inner),
+            called=tuple(
+                (keys[step.program_id_index], bytes(step.data))
+                for step in transactions.v0_message(transaction).instructions
+            ),
         )
 
     def _require_open(self) -> None:

@@ -1,29 +1,41 @@
 """What the programs announced, from their first transaction to their last: walked page by page, kept, gone on with.
 
-An Archive holds the events of each transaction that it has seen, in memory or also in a file, so that a walk that was
-cut off goes on where it stopped, and the next audit fetches only what is new.  The list of transactions is asked for
-anew each time: what the RPC listed once and does not list any more is noticed.
+An Archive holds the events of each transaction that it has seen, and the readings that it brought with the key that
+signed them (checked as it is fetched), in memory or also in a file, so that a walk that was cut off goes on where it
+stopped, and the next audit fetches only what is new.  The list of transactions is asked for anew each time: what the
+RPC listed once and does not list any more is noticed.
 
-File, JSON lines: {"schema": 1, "genesis": hex, "programs": [address…]}, then for each transaction {"signature", "slot",
-"cut", "events": [[program's index, base64]…]}.  A last line that was torn off is fetched again.
+File, JSON lines: {"schema": 2, "genesis": hex, "programs": [address…]}, then for each transaction {"signature", "slot",
+"cut", "events": [[program's index, base64]…], "readings": [[key or null, record in base64]…]}.  A last line that was
+torn off is fetched again.
 """
 
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from meterchain.chain import ChainError, Landed, RememberingChain
+from solders.pubkey import Pubkey
+
+from meterchain.chain import ChainError, Landed, Receipt, RememberingChain
 from meterchain.idl import Event
 from meterchain.programs import Programs
+from meterchain.readings import Reading, readings
 
-PROGRAMS = ("oracle", "energy_token", "trading")
-"""Whose history is walked: those that move energy and money."""
+PROGRAMS = ("oracle", "energy_token", "trading", "registry")
+"""Whose history is walked: those that move energy and money, and the one that says whose key is whose."""
 PAGE = 1_000
 """Most signatures that an RPC lists at once."""
+AT_ONCE = 8
+"""Transactions that an RPC is asked for at the same time, unless another number is chosen."""
+_WINDOWS = 8
 _CUT = "Log truncated"
+
+ANSWERS = ("MeterReadingAccepted", "ReadingDuplicate")
+"""What the oracle announces of each reading that it took: one or the other."""
 
 Progress = Callable[[int, int], None]
 """Called with (transactions fetched, transactions that were missing)."""
@@ -34,10 +46,23 @@ class WrongHistory(ChainError):
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """A transaction that brought readings, or said so: what it brought, and what the oracle announced."""
+
+    slot: int
+    readings: Sequence[Reading]
+    events: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """The events of each program, oldest first, and what is known to be missing."""
 
     events: Mapping[str, Sequence[Event]]
+    deliveries: Sequence[Delivery]
+    """Oldest first."""
+    registry: Sequence[tuple[int, Event]]
+    """The registry's events with their slots, oldest first."""
     heads: Mapping[str, str | None]
     """The newest signature of each program."""
     first_slot: int | None
@@ -63,9 +88,14 @@ class Past:
 class Archive:
     """The events of every transaction that was fetched so far."""
 
-    def __init__(self, chain: RememberingChain, programs: Programs, path: Path | None = None) -> None:
-        """Reads what is at `path` already.  Raises WrongHistory, and OSError for a file that cannot be read."""
-        self._chain, self._programs = chain, programs
+    def __init__(
+        self, chain: RememberingChain, programs: Programs, path: Path | None = None, *, at_once: int = 1
+    ) -> None:
+        """Reads what is at `path` already.  Raises WrongHistory, and OSError for a file that cannot be read.
+
+        With `at_once` above 1 so many threads ask the chain.
+        """
+        self._chain, self._programs, self._at_once = chain, programs, at_once
         self._names = [name for name in PROGRAMS if name in programs]
         self._seen: dict[str, dict[str, Any]] = {}
         self._file: TextIO | None = None
@@ -78,14 +108,18 @@ class Archive:
         succeeded = {line.signature: line for lines in listed.values() for line in lines if not line.failed}
         missing = sorted((line for line in succeeded.values() if line.signature not in self._seen), key=_by_slot)
         gone: list[str] = []
-        for done, line in enumerate(missing, start=1):
-            if not self._fetch(line):
+        for done, (line, receipt) in enumerate(self._receipts(missing), start=1):
+            if receipt is None:
                 gone.append(line.signature)
+            else:
+                self._keep(line, receipt)
             progress(done, len(missing))
         if self._file:
             self._file.flush()
         return Past(
-            {name: self._events(name, listed[name]) for name in self._names},
+            {name: [event for _, event in self._events(name, listed[name])] for name in self._names},
+            list(self._deliveries(listed["oracle"])),
+            self._events("registry", listed["registry"]),
             {name: lines[0].signature if lines else None for name, lines in listed.items()},
             min((line.slot for line in succeeded.values()), default=None),
             len(succeeded),
@@ -108,10 +142,20 @@ class Archive:
     def _page(self, name: str) -> list[Landed]:
         return self._chain.signatures(self._programs.id(name), most=1)
 
-    def _fetch(self, line: Landed) -> bool:
-        receipt = self._chain.transaction(line.signature)
-        if receipt is None:
-            return False
+    def _receipts(self, lines: Sequence[Landed]) -> Iterator[tuple[Landed, Receipt | None]]:
+        """In their order; what a failed question was asked beside is asked for again by the next walk."""
+        if self._at_once == 1:
+            yield from ((line, self._chain.transaction(line.signature)) for line in lines)
+            return
+        window = self._at_once * _WINDOWS
+        with ThreadPoolExecutor(self._at_once) as askers:
+            for start in range(0, len(lines), window):
+                some = lines[start : start + window]
+                yield from zip(
+                    some, askers.map(self._chain.transaction, [line.signature for line in some]), strict=True
+                )
+
+    def _keep(self, line: Landed, receipt: Receipt) -> None:
         row = {
             "signature": line.signature,
             "slot": line.slot,
@@ -121,28 +165,49 @@ class Archive:
                 for number, name in enumerate(self._names)
                 for data in self._programs[name].announced(receipt)
             ],
+            "readings": [
+                [str(reading.key) if reading.key else None, base64.b64encode(reading.record).decode()]
+                for reading in readings(receipt, self._programs["oracle"])
+            ],
         }
         self._seen[line.signature] = row
         if self._file:
             self._file.write(json.dumps(row) + "\n")
-        return True
 
-    def _events(self, name: str, lines: Sequence[Landed]) -> list[Event]:
+    def _events(self, name: str, lines: Sequence[Landed]) -> list[tuple[int, Event]]:
+        rows = (self._seen[line.signature] for line in reversed(lines) if line.signature in self._seen)
+        return [(row["slot"], event) for row in rows for event in self._announced(name, row)]
+
+    def _announced(self, name: str, row: dict[str, Any]) -> Iterator[Event]:
         number, idl = self._names.index(name), self._programs[name]
-        rows = [self._seen[line.signature] for line in reversed(lines) if line.signature in self._seen]
-        told = (base64.b64decode(data) for row in rows for whose, data in row["events"] if whose == number)
-        return [event for data in told if (event := idl.decode_event(data))]
+        told = (base64.b64decode(data) for whose, data in row["events"] if whose == number)
+        yield from (event for data in told if (event := idl.decode_event(data)))
+
+    def _deliveries(self, lines: Sequence[Landed]) -> Iterator[Delivery]:
+        for line in reversed(lines):
+            row = self._seen.get(line.signature)
+            if row is None:
+                continue
+            events = [event for event in self._announced("oracle", row) if event.name in ANSWERS]
+            brought = [
+                Reading(base64.b64decode(record), Pubkey.from_string(key) if key else None)
+                for key, record in row["readings"]
+            ]
+            if events or brought:
+                yield Delivery(row["slot"], brought, events)
 
     def _open(self, path: Path) -> None:
         head = {
-            "schema": 1,
+            "schema": 2,
             "genesis": self._chain.genesis_hash().hex(),
             "programs": [str(self._programs.id(name)) for name in self._names],
         }
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
         rows = list(_whole(path, lines))
         if rows and rows[0] != head:
-            raise WrongHistory(f"{path}: the history of another chain or of other programs; name another file")
+            raise WrongHistory(
+                f"{path}: the history of another chain, other programs or an older version; name another file"
+            )
         self._seen = {row["signature"]: row for row in rows[1:]}
         part = path.with_name(f"{path.name}.part")
         part.write_text("".join(json.dumps(row) + "\n" for row in [head, *rows[1:]]), "utf-8")

@@ -177,7 +177,8 @@ class RpcChain:
         if found is None or found.get("meta") is None:
             return None
         message = VersionedTransaction.from_bytes(base64.b64decode(found["transaction"][0])).message
-        return landed(signature, found["meta"], [*message.account_keys, *looked_up(found["meta"])])
+        keys = [*message.account_keys, *looked_up(found["meta"])]
+        return landed(signature, found["meta"], keys, message.instructions)
 
     def clock(self) -> ChainClock:
         """See Chain.clock."""
@@ -300,7 +301,7 @@ class RpcChain:
         logs, units = meta.get("logMessages") or [], meta.get("computeUnitsConsumed") or 0
         if meta["err"] is not None:
             raise explain(meta["err"], logs, transactions.called_programs(transaction, keys), self._idls, units)
-        return landed(signature, meta, keys)
+        return landed(signature, meta, keys, transaction.message.instructions)
 
     def _refusal(self, error: RpcFailure, transaction: VersionedTransaction, keys: Sequence[Pubkey]) -> ChainError:
         data = error.data if isinstance(error.data, Mapping) else {}

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from solders.instruction import CompiledInstruction
 from solders.pubkey import Pubkey
 
 from meterchain import base58
@@ -48,11 +49,13 @@ def looked_up(meta: Json) -> list[Pubkey]:
     return [Pubkey.from_string(key) for part in ("writable", "readonly") for key in loaded.get(part, ())]
 
 
-def landed(signature: str, meta: Json, keys: Sequence[Pubkey]) -> Receipt:
-    """What a transaction left behind; `keys` are all its accounts in index order."""
+def landed(signature: str, meta: Json, keys: Sequence[Pubkey], instructions: Sequence[CompiledInstruction]) -> Receipt:
+    """What a transaction of these instructions left behind; `keys` are all its accounts in index order."""
     program, data = returned(meta.get("returnData"))
     logs, units = meta.get("logMessages") or [], meta.get("computeUnitsConsumed") or 0
-    return Receipt(signature, tuple(logs), units, Lamports(meta["fee"]), data, program, inner_data(meta, keys))
+    called = tuple((keys[each.program_id_index], bytes(each.data)) for each in instructions)
+    fee = Lamports(meta["fee"])
+    return Receipt(signature, tuple(logs), units, fee, data, program, inner_data(meta, keys), called)
 
 
 def to_base64(raw: bytes) -> str:

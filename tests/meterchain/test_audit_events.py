@@ -352,7 +352,7 @@ def test_the_command_says_what_it_looked_at_and_ends_with_its_verdict(
     done = operator.run(app, "--history", tmp_path / "history.jsonl", "--json")
     assert done.code == 0, done.err
     assert "transactions read" in done.err
-    assert done.document["from"] == ["accounts", "events"]
+    assert done.document["from"] == ["accounts", "events", "signatures"]
     quick = operator.run(app, "--accounts-only", "--json").document
     assert quick["from"] == ["accounts"]
     assert len(quick["checks"]) < len(done.document["checks"])

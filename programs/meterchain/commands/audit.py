@@ -13,7 +13,7 @@ from meterchain import programs as built
 from meterchain.audit import Audit
 from meterchain.chain import RememberingChain
 from meterchain.commands.session import CHECK_SAID_NO, LOCAL, AsJson, ProgramsDir, Rpc, say, show_table
-from meterchain.history import Archive, Progress, WrongHistory
+from meterchain.history import AT_ONCE, Archive, Progress, WrongHistory
 from meterchain.programs import Programs
 from meterchain.rpc import RpcChain
 
@@ -31,6 +31,9 @@ def audit(
         Path | None,
         typer.Option(metavar="FILE", help="Keeps the events; the next audit fetches what is new."),
     ] = None,
+    at_once: Annotated[
+        int, typer.Option(metavar="N", min=1, max=64, help="Transactions asked for at once; fewer if it says HTTP 429.")
+    ] = AT_ONCE,
     *,
     settled: Annotated[bool, typer.Option("--settled", help="Nothing may wait for minting.")] = False,
     accounts_only: Annotated[bool, typer.Option("--accounts-only", help="Leave the events out: quick.")] = False,
@@ -38,8 +41,9 @@ def audit(
 ) -> None:
     """Prove that every GRID stands for measured energy and every trade for its orders, and say what was checked.
 
-    Accounts are checked against each other, then against the events of every transaction since the site began.  An RPC
-    that has forgotten some of them fails the check "the history is whole".  Cut off, it goes on with --history FILE.
+    Accounts are checked against each other, then against the events of every transaction since the site began, and each
+    reading's signature against its meter's keys: compare these with your nodes'.  An RPC that has forgotten something
+    fails the check "the history is whole".  Cut off, it goes on with --history FILE.
     Exit codes: 0 every check holds, 1 one does not, 2 FILE is of another site, 3 the chain cannot be reached, 75 busy.
     """
     if accounts_only and history:
@@ -51,7 +55,7 @@ def audit(
         if accounts_only:
             result = accounts.audit(chain, ours, settled=settled)
         else:
-            archive = _archive(chain, ours, history)
+            archive = _archive(chain, ours, history, at_once)
             try:
                 result = audit_events.audit(chain, ours, archive, settled=settled, progress=_progress())
             finally:
@@ -65,9 +69,9 @@ def audit(
     raise typer.Exit(0 if result.ok else CHECK_SAID_NO)
 
 
-def _archive(chain: RememberingChain, programs: Programs, path: Path | None) -> Archive:
+def _archive(chain: RememberingChain, programs: Programs, path: Path | None, at_once: int) -> Archive:
     try:
-        return Archive(chain, programs, path)
+        return Archive(chain, programs, path, at_once=at_once)
     except OSError as error:
         raise WrongHistory(f"{path}: cannot be read or written ({error.strerror})") from error
 
@@ -88,7 +92,7 @@ def _document(result: Audit, *, accounts_only: bool) -> dict[str, Any]:
     return {
         "schema": 1,
         "ok": result.ok,
-        "from": ["accounts"] if accounts_only else ["accounts", "events"],
+        "from": ["accounts"] if accounts_only else ["accounts", "events", "signatures"],
         "meters": [
             {
                 "id": line.meter_id,
