@@ -75,6 +75,7 @@ EXIT_CODES: Mapping[str, int] = {
     "meterprov.manifest.ManifestError": REFUSED,
     "meterprov.payload.PayloadError": UNREACHED,
     "meterprov.system.SystemUnknown": USAGE,
+    "meterprov.update_bundle.UpdateBundleError": REFUSED,
     "meterprov.unpack.UnpackError": UNREACHED,
     "meterprov.wheels.WheelsError": UNREACHED,
     "meterprov.site_file.NoSuchMeter": USAGE,

@@ -78,9 +78,9 @@ def _write_once(path: Path, content: bytes, what: str) -> None:
         ) from error
 
 
-def load_key(path: Path) -> SigningKey:
+def load_key(path: Path, what: str = "meter key") -> SigningKey:
     """The key at `path`.  Raises KeyFileError unless it is a plain file of ours, mode 0600 or 0400, of 32 bytes."""
-    return SigningKey(_read_private(path, SEED_SIZE, "meter key", credential=False))
+    return SigningKey(_read_private(path, SEED_SIZE, what, credential=False))
 
 
 def replace_key(waiting: Path, path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from meterprov import flash_cli, image_cli, label_cli, site_cli
+from meterprov import flash_cli, image_cli, label_cli, site_cli, update_cli
 from meterprov.first_boot import cli as first_boot_cli
 from meterprov.life import change_cli, enrol_cli, status_cli
 
@@ -21,6 +21,8 @@ app.command()(status_cli.status)
 app.command()(change_cli.replace)
 app.command()(change_cli.re_provision)
 app.command()(change_cli.decommission)
+app.command("update-key")(update_cli.update_key)
+app.command("update-bundle")(update_cli.update_bundle)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 from meterprov import cloud_init, firstrun
 from meterprov.agent_toml import agent_toml, serial_on_wire
 from meterprov.boot_text import cmdline_for_cloud_init, cmdline_for_firstrun, config_txt
-from meterprov.paths import AGENT_TOML, CLAIM_INSTALL, FOLDER, INSTALL, LABEL, OWNER, PROGRAMS, WHEELS
+from meterprov.paths import AGENT_TOML, CLAIM_INSTALL, FOLDER, INSTALL, LABEL, OWNER, PROGRAMS, UPDATE_KEY, WHEELS
 from meterprov.site_file import MeterTable, SiteFile
 from meterprov.system import System
 from meterprov.wheels import Wheel
@@ -40,6 +40,8 @@ def payload(
         found[LABEL] = f"{meter.serial}\n".encode()
     if claim_install != 1:
         found[CLAIM_INSTALL] = f"{claim_install}\n".encode()
+    if site.site.update_key is not None:
+        found[UPDATE_KEY] = f"{site.site.update_key}\n".encode()
     found |= {f"{WHEELS}/{wheel.path.name}": wheel.path.read_bytes() for wheel in wheels}
     if programs is not None:
         idls = sorted((programs / "idl").glob("*.json"))

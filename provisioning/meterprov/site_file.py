@@ -57,6 +57,13 @@ class SiteTable(_Table):
     timezone: Annotated[str, PUBLIC] = "UTC"
     phase_accounting: Annotated[PhaseAccounting | None, PUBLIC] = None
     """How meters of three phases add them; wanted as soon as there is one."""
+    update_key: Annotated[str | None, PUBLIC] = None
+    """What `provision update-key` printed: nodes take updates that its secret half signed; None = they take none."""
+
+    @field_validator("update_key")
+    @classmethod
+    def _public_key(cls, text: str | None) -> str | None:
+        return None if text is None else _base58(text, "no public key; `provision update-key` prints one")
 
     @field_validator("timezone")
     @classmethod
@@ -188,12 +195,11 @@ class MeterDefaults(_Table):
     @field_validator("owner")
     @classmethod
     def _wallet(cls, text: str | None) -> str | None:
-        if text is not None:
-            try:
-                Pubkey.from_string(text)
-            except ValueError:
-                raise ValueError("no wallet; an address of 32 to 44 characters of base58 is expected") from None
-        return text
+        return (
+            None
+            if text is None
+            else _base58(text, "no wallet; an address of 32 to 44 characters of base58 is expected")
+        )
 
 
 class MeterTable(MeterDefaults):
@@ -361,6 +367,15 @@ def _came_from_defaults(where: tuple[int | str, ...], table: Mapping[str, Any]) 
         return False
     own, given = table["meters"][where[1]], table.get("defaults")
     return isinstance(given, dict) and where[2] in given and where[2] not in own
+
+
+def _base58(text: str, otherwise: str) -> str:
+    """The text, if it is 32 bytes in base58.  Raises ValueError, which does not repeat it."""
+    try:
+        Pubkey.from_string(text)
+    except ValueError:
+        raise ValueError(otherwise) from None
+    return text
 
 
 @cache

@@ -24,6 +24,7 @@ class System:
     glibc: tuple[int, int]
     first_boot: FirstBoot
     """Who does what the boot partition says at the first boot."""
+    machine: str = "aarch64"
 
     @property
     def tag(self) -> str:

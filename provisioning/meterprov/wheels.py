@@ -26,7 +26,6 @@ from packaging.version import Version
 
 from meterprov.system import System
 
-MACHINE = "aarch64"
 NODE_EXTRAS = ("web", "technician")
 """Extras of ours that a node has, where the wheel offers them."""
 OWN = "meterbridge"
@@ -111,10 +110,10 @@ def own_wheel(given: Path | None, into: Path, say: Say) -> Wheel:
 
 def gather(own: Wheel, system: System, cache: Path, say: Say) -> tuple[Wheel, ...]:
     """Our own wheel and all that it needs on `system`, from the cache or from the index.  Raises WheelsError."""
-    asked = sorted([*map(str, own.requires), *NODE_EXTRAS, INSTALLER, system.tag, str(system.glibc), MACHINE])
+    asked = sorted([*map(str, own.requires), *NODE_EXTRAS, INSTALLER, system.tag, str(system.glibc), system.machine])
     folder = cache / f"{system.tag}-{hashlib.sha256(chr(10).join(asked).encode()).hexdigest()[:16]}"
     if not folder.is_dir():
-        say(f"downloading wheels for {system.codename}: {system.tag}, {MACHINE}")
+        say(f"downloading wheels for {system.codename}: {system.tag}, {system.machine}")
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as draft:
             _download(own, system, Path(draft))
@@ -138,7 +137,7 @@ def checked(own: Wheel, others: Sequence[Wheel], system: System) -> tuple[Wheel,
     fitting = _fitting_tags(system)
     for wheel in (own, *others):
         if not wheel.tags & fitting:
-            raise WheelsError(f"{wheel.path.name} does not run on {system.codename} ({system.tag}, {MACHINE})")
+            raise WheelsError(f"{wheel.path.name} does not run on {system.codename} ({system.tag}, {system.machine})")
     by_name: dict[str, Wheel] = {}
     for wheel in (own, *others):
         if wheel.name in by_name:
@@ -167,7 +166,7 @@ def _download(own: Wheel, system: System, into: Path) -> None:
         if not missing:
             return
         asked = [str(own.path) + _extras_of(own), *missing]
-    raise WheelsError(f"the index has no wheels for {', '.join(missing)} on {system.codename}, {MACHINE}")
+    raise WheelsError(f"the index has no wheels for {', '.join(missing)} on {system.codename}, {system.machine}")
 
 
 def _closure(own: Wheel, there: dict[str, Wheel], system: System) -> tuple[set[str], list[str]]:
@@ -208,7 +207,7 @@ def _environment(system: System, extra: str) -> dict[str, str]:
         "implementation_name": "cpython",
         "implementation_version": f"{version}.0",
         "os_name": "posix",
-        "platform_machine": MACHINE,
+        "platform_machine": system.machine,
         "platform_python_implementation": "CPython",
         "platform_release": "",
         "platform_system": "Linux",
@@ -226,11 +225,14 @@ def _extras_of(own: Wheel) -> str:
 
 def _platforms(system: System) -> list[str]:
     newest = system.glibc[1]
-    return [*(f"manylinux_2_{n}_{MACHINE}" for n in range(newest, _OLDEST_GLIBC - 1, -1)), f"manylinux2014_{MACHINE}"]
+    return [
+        *(f"manylinux_2_{n}_{system.machine}" for n in range(newest, _OLDEST_GLIBC - 1, -1)),
+        f"manylinux2014_{system.machine}",
+    ]
 
 
 def _fitting_tags(system: System) -> frozenset[Tag]:
-    platforms = [*_platforms(system), f"linux_{MACHINE}"]
+    platforms = [*_platforms(system), f"linux_{system.machine}"]
     return frozenset(
         [
             *cpython_tags(system.python, platforms=platforms),

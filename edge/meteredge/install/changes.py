@@ -25,6 +25,8 @@ RECORD = "/etc/meterbridge/.installed.json"
 STATE = "/var/lib/meterbridge"
 SLOTS = "/opt/meterbridge"
 CURRENT = f"{SLOTS}/current"
+PREVIOUS = f"{SLOTS}/previous"
+TRIAL = f"{SLOTS}/.trial"
 COMMAND = "/usr/local/bin/meterbridge"
 UNITS = "/etc/systemd/system"
 WANTS = f"{UNITS}/multi-user.target.wants"
@@ -33,6 +35,8 @@ UDEV_RULE = "/etc/udev/rules.d/99-meterbridge.rules"
 UDEV_LISTENS = Path("/run/udev/control")
 USER = "meterbridge"
 PAGE_USER = "meterbridge-page"
+OURS = ("agent", "claim", "page", "recover")
+"""The services of a node, of unit_files.SERVICES."""
 _HOMES = ("/home/", "/root/", "/run/user/")
 
 
@@ -54,7 +58,7 @@ class Plan:
 
 def ours() -> dict[str, str]:
     """The files that every installation has and nobody edits, by path."""
-    texts = {f"{UNITS}/{SERVICES[name]}": unit_text(name) for name in ("agent", "claim", "page")}
+    texts = {f"{UNITS}/{SERVICES[name]}": unit_text(name) for name in OURS}
     return {**texts, UDEV_RULE: packaged("99-meterbridge.rules"), SYSUSERS: packaged("sysusers.conf")}
 
 
@@ -81,7 +85,7 @@ def plan(host: Host, *, config: str | None = None, page: bool = False, slot: Pat
     steps += _links(host, slot)
     if host.is_running and steps:
         steps.append(Step("have systemd and udev read their files anew", lambda: _reload(host)))
-    wanted = ["agent", "claim"] + (["page"] if page else [])
+    wanted = ["agent", "claim", "recover"] + (["page"] if page else [])
     asleep = [SERVICES[name] for name in wanted if not os.path.lexists(host.at(f"{WANTS}/{SERVICES[name]}"))]
     if asleep:
         steps.append(Step(f"start at boot: {', '.join(asleep)}", lambda: host.systemctl("enable", *asleep)))

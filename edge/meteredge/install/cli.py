@@ -1,6 +1,7 @@
 """`meterbridge agent install | uninstall | check | update | unit | key`: the agent on its machine."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,6 +88,7 @@ def check(
 
     Exit codes: 0 the agent can start with it, 2 it cannot.
     """
+    import meteredge.service  # noqa: F401  what `agent run` loads: a library that is missing is missed here
     from meteredge.install.check import mistakes
 
     found = mistakes(config)
@@ -100,31 +102,71 @@ def check(
 
 @app.command()
 def update(
-    wheels: Annotated[Path, typer.Argument(metavar="DIR", help="Wheels: meterbridge's, all that it needs, and pip's.")],
+    bundle: Annotated[
+        Path | None, typer.Argument(metavar="BUNDLE", help="What `provision update-bundle` made, copied to this node.")
+    ] = None,
     *,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for a quiet moment, up to an hour.")] = False,
+    with_unsent: Annotated[
+        bool, typer.Option("--with-unsent", help="Even while records wait to be delivered.")
+    ] = False,
+    allow_older: Annotated[bool, typer.Option("--allow-older", help="Go back to an older version.")] = False,
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="BUNDLE is a folder of wheels that nobody signed: for development.")
+    ] = False,
+    recover: Annotated[
+        bool, typer.Option("--recover", help="Only go back from an update that was cut short; systemd asks at boot.")
+    ] = False,
+    at_boot: Annotated[
+        bool, typer.Option("--at-boot", hidden=True, help="Systemd starts the agent afterwards.")
+    ] = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run the version in DIR from now on: made in the other slot, tried, then switched to; back again if it fails.
+    """Run the version in BUNDLE from now on: verified, made in the other slot, tried, switched to; back if it fails.
 
-    Without pip-*.whl in DIR, what is missing comes from the network.  Exit codes: 0 done or nothing to do, 3 failed and
-    the old version runs, 4 refused, 75 a slot is being closed, try again.
+    Exit codes: 0 done or nothing to do, 3 failed and the old version runs, 4 refused, 75 a slot is unsent, try again.
     """
-    from meteredge.clock import SystemClock
-    from meteredge.install.host import Host
-    from meteredge.install.update import update as run_update
+    import signal
+    from contextlib import nullcontext
 
-    done = run_update(Host(), wheels.resolve(), SystemClock(), lambda what: typer.echo(what, err=True))
+    from meteredge.clock import SystemClock
+    from meteredge.install import update as updating
+    from meteredge.install.host import Host
+
+    if recover == (bundle is not None):
+        raise typer.BadParameter("name a BUNDLE, or --recover and nothing else")
+    host = Host()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a connection that breaks must not cut the update short
+    if bundle is None:
+        cut = updating.recover(host, _say, at_boot=at_boot)
+        typer.echo(json.dumps({"schema": 1, "recovered": cut is not None, "slot": cut and cut.was}) if as_json else
+                   "no update was cut short" if cut is None else f"/opt/meterbridge/{cut.was} runs again")  # fmt: skip
+        return
+    if unsigned != bundle.is_dir():
+        raise typer.BadParameter(f"{bundle}: a bundle is a file; a folder of wheels needs --unsigned")
+    source = (
+        nullcontext(updating.folder_of_wheels(bundle.resolve()))
+        if unsigned
+        else updating.signed_bundle(host, bundle, _say, allow_older=allow_older)
+    )
+    with source as release:
+        done = updating.update(host, release, SystemClock(), _say, updating.Wishes(wait, with_unsent, dry_run))
     if as_json:
         facts = {} if done is None else {"slot": done.slot, "version": done.version, "was": done.was}
-        typer.echo(json.dumps({"schema": 1, "changed": done is not None, **facts}))
+        typer.echo(json.dumps({"schema": 1, "dry_run": dry_run, "changed": done is not None and not dry_run, **facts}))
     elif done is None:
         typer.echo("nothing to do: this version runs already")
+    elif dry_run:
+        typer.echo(
+            f"would make /opt/meterbridge/{done.slot}, try it and switch to {done.version or 'it'}; the moment is right"
+        )
     else:
         typer.echo(f"meterbridge {done.version} runs from /opt/meterbridge/{done.slot}")
 
 
 @app.command()
-def unit(name: Annotated[str, typer.Argument(help="agent, claim, page or keeper")]) -> None:
+def unit(name: Annotated[str, typer.Argument(help="agent, claim, page, keeper or recover")]) -> None:
     """Print a systemd unit as it is installed, its sandbox included."""
     from meteredge.install.unit_files import SERVICES, unit_text
 
@@ -146,6 +188,12 @@ def key(
     from meteredge.claim import own_addresses
 
     typer.echo(json.dumps(own_addresses(config, new=new)))
+
+
+def _say(what: str) -> None:
+    """Progress; whoever read it may be gone."""
+    with suppress(OSError):
+        typer.echo(what, err=True)
 
 
 def _text_of(path: Path) -> str:

@@ -13,7 +13,9 @@ from meteredge.install.changes import (
     COMMAND,
     CONFIG,
     CURRENT,
+    OURS,
     PAGE_USER,
+    PREVIOUS,
     RECORD,
     STATE,
     SYSUSERS,
@@ -26,6 +28,7 @@ from meteredge.install.changes import (
 )
 from meteredge.install.errors import InstallRefused
 from meteredge.install.host import Host
+from meteredge.install.release import UPDATE_KEY
 from meteredge.install.unit_files import SERVICES
 from meteredge.journal import Journal
 
@@ -40,7 +43,7 @@ def removal(host: Host, *, purge_meter: str | None = None) -> Plan:
     record = read_record(host)
     steps: list[Step] = []
     kept: list[str] = []
-    units = [SERVICES[name] for name in ("agent", "claim", "page")]
+    units = [SERVICES[name] for name in OURS]
     there = [unit for unit in units if host.at(f"/etc/systemd/system/{unit}").exists()]
     if there:
         if host.is_running:
@@ -52,7 +55,7 @@ def removal(host: Host, *, purge_meter: str | None = None) -> Plan:
             kept.append(f"{path}: changed on this machine")
         elif digest is not None:
             steps.append(Step(f"remove {path}", host.at(path).unlink))
-    for path, target in ((COMMAND, f"{CURRENT}/bin/meterbridge"), (CURRENT, None)):
+    for path, target in ((COMMAND, f"{CURRENT}/bin/meterbridge"), (CURRENT, None), (PREVIOUS, None)):
         place = host.at(path)
         if place.is_symlink() and target in {None, str(place.readlink())}:
             steps.append(Step(f"remove {path}", place.unlink))
@@ -94,7 +97,7 @@ def _refuse_undelivered(journal_path: Path) -> None:
 
 
 def _purging(host: Host) -> Iterator[Step]:
-    for path in (CONFIG, RECORD):
+    for path in (CONFIG, RECORD, UPDATE_KEY):
         if host.at(path).exists():
             yield Step(f"remove {path}", host.at(path).unlink)
     if host.at(STATE).exists():

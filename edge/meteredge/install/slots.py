@@ -54,8 +54,8 @@ def made_from(host: Host, slot: str) -> str | None:
 
 def make_slot(folder: Path, wheels: Path, digest: str) -> None:
     """Make an environment in `folder` from the wheels, in place of what is there.  Raises InstallFailed."""
-    ours = next(wheels.glob("meterbridge-*.whl"))
     pip = next(wheels.glob("pip-*.whl"), None)
+    wanted = sorted(str(path) for path in wheels.glob("*.whl" if pip else "meterbridge-*.whl") if path != pip)
     python = Path(sys.base_prefix) / "bin" / "python3"
     if folder.exists():
         (folder / MADE_FROM).unlink(missing_ok=True)
@@ -64,7 +64,7 @@ def make_slot(folder: Path, wheels: Path, digest: str) -> None:
     installer = [str(pip / "pip")] if pip else ["-m", "pip"]
     offline = ["--no-index"] if pip else []
     _run([str(folder / "bin" / "python"), *installer, "install", "--quiet", "--disable-pip-version-check",
-          "--no-cache-dir", *offline, "--find-links", str(wheels), str(ours)])  # fmt: skip
+          "--no-cache-dir", *offline, "--find-links", str(wheels), *wanted])  # fmt: skip
     os.sync()  # thousands of files: all of them are on the disk before the slot counts as made
     write_new(folder / MADE_FROM, f"{digest}\n".encode())
     sync_folder(folder)

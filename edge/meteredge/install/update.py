@@ -1,49 +1,64 @@
 """`agent update`: another version in the other slot, tried before it is used, and the old one again if it fails.
 
-1. the slot that is not in use is made from the wheels; the agent runs on meanwhile
-2. the new version must run and find the configuration good
-3. never while a slot of the meter is being closed: then it is busy, and tried again later
-4. `current` moves in one step, the units are renewed, the agent starts again and has to say that it is ready
-5. if it does not, `current` moves back, the journal as it was before its migration with it, unless it has grown since
+1. the bundle is verified; what is not the release key's is refused before anything was touched
+2. the slot that is not in use is made from its wheels, without a network; the agent runs on meanwhile
+3. the new version must load all that the agent loads, and find the configuration good
+4. never while a slot is unsent (`moment`): then it is busy, or waits
+5. a trial begins (`trial`), `current` moves in one step, the units are renewed, the agent starts again
+6. it has to be well (`health`); then the trial ends
+7. if it is not, or the power is cut before, `current` moves back, the journals with it
 """
 
 import fcntl
 import os
-import sqlite3
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from meterchain.units import SLOT_S
+from nacl.signing import VerifyKey
+
 from meteredge.clock import Clock
-from meteredge.close_window import AWAKE_BEFORE_S, WINDOW_S, seconds_left_of_window, seconds_to_window
-from meteredge.config import load
-from meteredge.durable import sync_folder
-from meteredge.install import slots
+from meteredge.install import health, moment, release, slots, trial
 from meteredge.install.changes import CONFIG, CURRENT, SLOTS
 from meteredge.install.errors import InstallFailed, InstallRefused, UpdateBusy
 from meteredge.install.host import COMMAND_S, Host
+from meteredge.install.journals import journals_of, schema_of
+from meteredge.install.trial import Ask, Trial
 from meteredge.install.unit_files import SERVICES
-from meteredge.journal import Journal
-from meteredge.journal_schema import JournalError
 
-STARTUP_S = 25.0
-"""No restart so shortly before a close window: the new process has to be up and reading by then."""
+WHEELS = f"{SLOTS}/.wheels"
+"""What was unpacked, while the slot is made from it."""
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the new version comes from: its digest, its version if that is known, and its folder of wheels."""
+
+    digest: str
+    version: str | None
+    wheels: Callable[[], AbstractContextManager[Path]]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How it is to be done."""
+
+    wait: bool = False
+    with_unsent: bool = False
+    dry_run: bool = False
 
 
 @dataclass(frozen=True)
 class Updated:
-    """What runs now."""
+    """What runs now, or would after a dry run."""
 
     slot: str
-    version: str
-    was: str | None
-
-
-Ask = Callable[[Sequence[str]], str]
-"""Runs a command and returns what it printed.  Raises InstallFailed."""
+    version: str | None
+    was: str
 
 
 def ask_command(words: Sequence[str]) -> str:
@@ -53,100 +68,151 @@ def ask_command(words: Sequence[str]) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InstallFailed(f"{words[0]} cannot be run: {error}") from error
     if done.returncode:
-        raise InstallFailed(f"`{' '.join(words)}` said: {(done.stderr or done.stdout).strip()}")
+        raise InstallFailed(f"`{' '.join(words)}` said: {(done.stderr or done.stdout).strip()[-1_000:]}")
     return done.stdout.strip()
+
+
+def folder_of_wheels(folder: Path) -> Source:
+    """Wheels that somebody put into a folder.  Raises InstallFailed."""
+
+    @contextmanager
+    def wheels() -> Iterator[Path]:
+        yield folder
+
+    return Source(slots.digest_of(folder), None, wheels)
+
+
+@contextmanager
+def signed_bundle(
+    host: Host, path: Path, told: Told, *, allow_older: bool, key: VerifyKey | None = None, ask: Ask = ask_command
+) -> Iterator[Source]:
+    """A bundle that the release key signed, for this machine.  Raises ReleaseRefused, InstallFailed."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InstallFailed(f"{path}: {error.strerror}; copy the bundle to this node") from error
+    with file:
+        told(f"verify {path.name}")
+        verified = release.verify(file, key or release.read_key(host), path.name)
+        running = version_in(host, CURRENT, ask)
+        release.refuse_unfit(verified, release.runs_here(), running, path.name, allow_older=allow_older)
+
+        @contextmanager
+        def wheels() -> Iterator[Path]:
+            folder = host.at(WHEELS)
+            folder.mkdir(mode=0o700)
+            try:
+                release.unpack(file, verified, folder, path.name)
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+        yield Source(verified.digest, verified.manifest.version, wheels)
+
+
+def version_in(host: Host, slot: str, ask: Ask = ask_command) -> str:
+    """What the command in a slot calls itself.  Raises InstallFailed."""
+    return ask([str(host.at(slot) / "bin" / "meterbridge"), "--version"]).removeprefix("meterbridge ")
 
 
 def update(
     host: Host,
-    wheels: Path,
+    source: Source,
     clock: Clock,
-    told: Callable[[str], None],
+    told: Told,
+    wishes: Wishes = Wishes(),
     *,
     make: Callable[[Path, Path, str], None] = slots.make_slot,
     ask: Ask = ask_command,
 ) -> Updated | None:
-    """Run the version in `wheels` from now on; None if it is the one that runs.
+    """Run the version in `source` from now on; None if it is the one that runs.
 
     Raises UpdateBusy (nothing changed, try again), InstallRefused, InstallFailed (the old version runs).
     """
     with _alone(host):
-        was, digest = slots.slot_in_use(host), slots.digest_of(wheels)
+        was = slots.slot_in_use(host)
         if was is None:
             raise InstallRefused(
                 f"{host.at(CURRENT)}: nothing is installed here yet; `meterbridge agent install` first"
             )
-        if slots.made_from(host, was) == digest:
+        if not wishes.dry_run:
+            was = _settled(host, was, told, ask)
+        if slots.made_from(host, was) == source.digest:
             return None
         slot = slots.slot_to_make(host)
-        folder = host.at(SLOTS) / slot
-        if slots.made_from(host, slot) != digest:
-            told(f"make {SLOTS}/{slot}")
-            make(folder, wheels, digest)
-        command = str(folder / "bin" / "meterbridge")
-        version = ask([command, "--version"]).removeprefix("meterbridge ")
-        ask([command, "agent", "check", "--config", str(host.at(CONFIG))])
-        _refuse_while_closing(host, clock)
+        if wishes.dry_run:
+            moment.refuse_unless_quiet(host, clock, with_unsent=wishes.with_unsent)
+            return Updated(slot, source.version, was)
+        version = _made(host, slot, source, told, make, ask)
+        if wishes.wait:
+            moment.wait_until_quiet(host, clock, told, with_unsent=wishes.with_unsent)
+        moment.refuse_unless_quiet(host, clock, with_unsent=wishes.with_unsent)
         told(f"switch to {version}")
-        _switch(host, slot, was, ask, told)
+        _switch(host, slot, was, clock, ask, told)
         return Updated(slot, version, was)
 
 
-def seconds_to_wait(now: float) -> float:
-    """How long to wait for a restart that costs no slot: 0 in the quiet part of each 900 s."""
-    soon = seconds_to_window(now)
-    return soon + AWAKE_BEFORE_S + WINDOW_S if 0 < soon < STARTUP_S else seconds_left_of_window(now)
+def recover(host: Host, told: Told, ask: Ask = ask_command, *, at_boot: bool = False) -> Trial | None:
+    """Go back from a trial that nobody carries on; None if there is none.  Raises UpdateBusy, InstallFailed."""
+    with _alone(host):
+        return _recovered(host, told, ask, at_boot=at_boot)
 
 
-def _refuse_while_closing(host: Host, clock: Clock) -> None:
-    """Raises UpdateBusy between 30 s before a slot's end and its close, if there is an agent that could miss it."""
-    now = clock.utc()
-    wait = seconds_to_wait(now)
-    if not wait or not host.is_running or (now % SLOT_S <= WINDOW_S and _is_closed(host, now)):
-        return
-    raise UpdateBusy(f"a slot is being closed; try again in {wait:.0f} s (what was made is kept, it will be quick)")
+def _recovered(host: Host, told: Told, ask: Ask, *, at_boot: bool) -> Trial | None:
+    cut = trial.under_way(host)
+    if cut is not None:
+        told(f"an update to {cut.slot} was cut short before it had proved itself")
+        trial.give_back(host, cut, ask, told, at_boot=at_boot)
+    return cut
 
 
-def _is_closed(host: Host, now: float) -> bool:
-    """True if every meter has its record of the slot that ended last."""
-    return all(_last_slot(path) >= now - now % SLOT_S - SLOT_S for path in _journals(host))
+def _settled(host: Host, was: str, told: Told, ask: Ask) -> str:
+    """The slot in use once nothing of an earlier update is left over."""
+    cut = _recovered(host, told, ask, at_boot=False)
+    shutil.rmtree(host.at(WHEELS), ignore_errors=True)
+    return was if cut is None else cut.was
 
 
-def _last_slot(path: Path) -> int:
-    """The slot of the newest record, 0 if there is none."""
-    try:
-        journal = Journal.open_read_only(path)
-    except JournalError:
-        return 0
-    try:
-        return max((row.slot for row in journal.last_rows(1)), default=0)
-    finally:
-        journal.close()
+def _made(host: Host, slot: str, source: Source, told: Told, make: Callable[[Path, Path, str], None], ask: Ask) -> str:
+    """The version in the slot, which is there whole and was tried."""
+    folder = host.at(SLOTS) / slot
+    if slots.made_from(host, slot) != source.digest:
+        with source.wheels() as wheels:
+            told(f"make {SLOTS}/{slot}")
+            make(folder, wheels, source.digest)
+    told("try it")
+    version = version_in(host, f"{SLOTS}/{slot}", ask)
+    if source.version not in {None, version}:
+        raise InstallFailed(f"the bundle says {source.version}, the command in it {version}; make the bundle anew")
+    ask([str(folder / "bin" / "meterbridge"), "agent", "check", "--config", str(host.at(CONFIG))])
+    return version
 
 
-def _journals(host: Host) -> list[Path]:
-    return [host.at(each.journal_path) for each in load(host.at(CONFIG)).each()]
-
-
-def _switch(host: Host, slot: str, was: str, ask: Ask, told: Callable[[str], None]) -> None:
+def _switch(host: Host, slot: str, was: str, clock: Clock, ask: Ask, told: Told) -> None:
     runs = host.is_running and _is_active(host)
-    before = {journal: _schema(journal) for journal in _journals(host)}
-    host.link(CURRENT, slot)
+
+    def look() -> str:
+        command = str(host.at(CURRENT) / "bin" / "meterbridge")
+        return ask([command, "agent", "status", "--json", "--config", str(host.at(CONFIG))])
+
+    before = health.status_now(look) if runs else {}
+    begun = Trial(slot, was, runs, {str(path): schema_of(path) for path in journals_of(host)})
+    trial.begin(host, begun)
     try:
-        ask([str(host.at(CURRENT) / "bin" / "meterbridge"), "agent", "install", f"--root={host.root}"])
+        host.link(CURRENT, slot)
+        trial.install_current(host, ask)
         if runs:
+            since = clock.utc()
             host.systemctl("restart", SERVICES["agent"])
-    except InstallFailed as error:
-        told(f"back to {was}")
-        if runs:
-            host.systemctl("stop", SERVICES["agent"])
-        host.link(CURRENT, was)
-        for journal, schema in before.items():
-            _journal_back(journal, schema)
-        ask([str(host.at(CURRENT) / "bin" / "meterbridge"), "agent", "install", f"--root={host.root}"])
-        if runs:
-            host.systemctl("restart", SERVICES["agent"])
-        raise InstallFailed(f"the new version did not start, the old one runs again: {error}") from error
+            told("wait until it is well")
+            health.wait_until_healthy(look, before, since, clock)
+    except (InstallFailed, KeyboardInterrupt) as error:
+        trial.give_back(host, begun, ask, told)
+        why = str(error) or "interrupted"
+        raise InstallFailed(f"the new version is not well, {was} runs again: {why}") from error
+    trial.end(host)
+    if runs:
+        _restart_page(host, told)
 
 
 def _is_active(host: Host) -> bool:
@@ -157,38 +223,12 @@ def _is_active(host: Host) -> bool:
     return True
 
 
-def _schema(journal: Path) -> int | None:
-    """The schema of a journal, None if there is none."""
-    return None if not journal.exists() else int(_value(journal, "PRAGMA user_version"))
-
-
-def _journal_back(journal: Path, before: int | None) -> None:
-    """Put the copy from before a migration in the journal's place, if not one record came since.
-
-    A record that the newer version signed must not be signed again with another value: then the journal stays, and an
-    older agent refuses it.
-    """
-    if before is None or _schema(journal) == before:
-        return
-    copy = journal.with_name(f"{journal.name}.schema{before}")
-    newest = "SELECT coalesce(max(id), 0) FROM record"
-    if not copy.exists() or _value(copy, newest) != _value(journal, newest):
-        raise InstallFailed(
-            f"{journal}: the new version has signed records in its own format; the old one cannot go on with it. "
-            "Repair the new version, or let the operator re-enrol the node"
-        )
-    for extra in ("-wal", "-shm"):
-        journal.with_name(journal.name + extra).unlink(missing_ok=True)
-    copy.replace(journal)
-    sync_folder(journal.parent)
-
-
-def _value(database: Path, query: str) -> int:
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+def _restart_page(host: Host, told: Told) -> None:
+    """The status page, if it runs, from the new slot too: the other one is thrown away at the next update."""
     try:
-        return int(connection.execute(query).fetchone()[0])
-    finally:
-        connection.close()
+        host.systemctl("try-restart", SERVICES["page"])
+    except InstallFailed as error:
+        told(str(error))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from meteredge.install import changes
 from meteredge.install.check import mistakes
 from meteredge.install.errors import InstallFailed, InstallRefused
 from meteredge.install.host import Host
+from meteredge.install.release import UPDATE_KEY
 from meteredge.install.unit_files import SERVICES
 from meterprov.first_boot.outcome import CLAIM, read_outcome, write_on_card, write_outcome
 from meterprov.paths import PROGRAMS_ON_NODE
@@ -115,6 +116,8 @@ def _steps(payload: Path, host: Host, told: Callable[[str], None], as_agent: AsA
         changes.carry_out(plan.steps, told)
         for idl in sorted((payload / "programs" / "idl").glob("*.json")):
             host.write(f"{PROGRAMS_ON_NODE}/idl/{idl.name}", idl.read_text("utf-8"), 0o644)
+        if key := _line(payload / "update.pub"):
+            host.write(UPDATE_KEY, f"{key}\n", 0o644)
     except (InstallFailed, InstallRefused) as error:
         raise FirstBootFailed("install", str(error)) from error
     said = as_agent(["agent", "key", "--new"])

@@ -86,11 +86,11 @@ def test_a_unit_that_somebody_changed_is_kept_and_said(machine: Machine) -> None
 def test_an_installation_that_was_cut_off_anywhere_goes_on_from_there(machine: Machine, tmp_path: Path) -> None:
     install(machine)
     whole = machine.tree()
-    for cut in range(12):
+    for cut in range(13):
         other = Machine(tmp_path / f"cut{cut}")
         other.root.mkdir()
         carry_out(plan(other.host, config=CONFIG, slot=other.root / SLOT).steps[:cut], lambda _: None)
-        assert (other.tree() == whole) == (cut >= 11), "there are eleven steps"
+        assert (other.tree() == whole) == (cut >= 12), "there are twelve steps"
         install(other)
         assert other.tree() == whole
 
@@ -166,4 +166,4 @@ def test_the_record_of_what_was_installed_has_a_digest_for_every_file(machine: M
     install(machine)
     record = json.loads(machine.text("/etc/meterbridge/.installed.json"))
     assert AGENT_TOML in record["files"]
-    assert len(record["files"]) == 6
+    assert len(record["files"]) == 7
