@@ -61,7 +61,7 @@ def update_bundle(
     from meterprov.progress import Terminal
     from meterprov.system import SYSTEMS
     from meterprov.update_bundle import make_bundle
-    
+
     if system not in SYSTEMS:
         raise typer.BadParameter(f"--system {system}: there is {', '.join(SYSTEMS)}")
     meant = with_changes(SYSTEMS[system], machine=platform.machine()) if this_machine else SYSTEMS[system]

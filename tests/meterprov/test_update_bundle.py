@@ -8,18 +8,18 @@ import pytest
 from nacl.signing import SigningKey
 from solders.pubkey import Pubkey
 from tests.meterprov.cards import make_wheel
+from tests.meterprov.first_boot.test_node import Boot, boot
 
 from meterbridge.__main__ import main
 from meteredge.clock import VirtualClock
-from meteredge.install.release import UPDATE_KEY, ReleaseRefused, Runs, read_key, refuse_unfit, verify
-from meterprov.payload import payload
+from meteredge.install.release import ReleaseRefused, Runs, read_key, refuse_unfit, verify
 from meterprov.paths import FOLDER
+from meterprov.payload import payload
 from meterprov.site_example import example
 from meterprov.site_file import SiteFileError, load_site
 from meterprov.system import SYSTEMS
 from meterprov.update_bundle import UpdateBundleError, make_bundle
 from meterprov.wheels import Wheel
-from tests.meterprov.first_boot.test_node import Boot, boot
 
 __all__ = ["boot"]
 
@@ -36,7 +36,14 @@ def wheels(tmp_path: Path) -> Path:
 
 
 def made(tmp_path: Path, wheels: Path, *more: str) -> int:
-    words = ["--system", "trixie", "--wheel", str(tmp_path / "meterbridge-0.2.0-py3-none-any.whl"), "--wheels", str(wheels)]
+    words = [
+        "--system",
+        "trixie",
+        "--wheel",
+        str(tmp_path / "meterbridge-0.2.0-py3-none-any.whl"),
+        "--wheels",
+        str(wheels),
+    ]
     output = ["--key", str(tmp_path / "release.key"), "-o", str(tmp_path / "update.tar")]
     return main(["provision", "update-bundle", *words, *output, *more])
 
@@ -89,7 +96,7 @@ def test_without_its_key_nothing_is_signed(tmp_path: Path, wheels: Path) -> None
 
 def test_a_version_that_nodes_could_not_compare_is_no_release(tmp_path: Path) -> None:
     wheel = Wheel(make_wheel(tmp_path, "meterbridge-0.2rc1-py3-none-any.whl"))
-    with pytest.raises(UpdateBundleError, match="0.2rc1 is no release"):
+    with pytest.raises(UpdateBundleError, match=r"0\.2rc1 is no release"):
         make_bundle(tmp_path / "b", [wheel], SYSTEMS["trixie"], SigningKey.generate(), VirtualClock(0))
 
 
@@ -103,7 +110,7 @@ def test_the_sites_release_key_goes_from_the_site_file_by_the_card_to_the_node(t
     boot.run()
     assert read_key(boot.machine.host) == key
     path.write_text(example().replace('# update_key = "…"', 'update_key = "secret"'))
-    with pytest.raises(SiteFileError, match="no public key; `provision update-key` prints one"):
+    with pytest.raises(SiteFileError, match=r"no public key; `provision update-key` prints one"):
         load_site(path)
 
 

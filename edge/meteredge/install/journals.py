@@ -24,6 +24,17 @@ def journals_of(host: Host) -> list[Path]:
     return [host.at(each.journal_path) for each in load(host.at(CONFIG)).each()]
 
 
+def closes_slots(path: Path) -> bool:
+    """True once the chain has told where the meter's records begin.  Raises JournalError."""
+    if not path.exists():
+        return False
+    journal = Journal.open_read_only(path)
+    try:
+        return journal.install() is not None
+    finally:
+        journal.close()
+
+
 def last_slot(path: Path) -> int:
     """The slot of the newest record, 0 if there is none."""
     try:

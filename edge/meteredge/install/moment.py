@@ -5,6 +5,7 @@ meter has closed and delivered, and ends so early that a new version can fail an
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from meterchain.units import SLOT_S
 from meteredge.clock import Clock
@@ -12,7 +13,7 @@ from meteredge.close_window import AWAKE_BEFORE_S, WINDOW_S, seconds_left_of_win
 from meteredge.install.errors import UpdateBusy
 from meteredge.install.health import HEALTHY_WITHIN_S
 from meteredge.install.host import Host
-from meteredge.install.journals import journals_of, last_slot, undelivered
+from meteredge.install.journals import closes_slots, journals_of, last_slot, undelivered
 
 TRIAL_S = HEALTHY_WITHIN_S + 60.0
 """No restart so shortly before a close window: the new version is heard out, and the old one reads again by then."""
@@ -27,14 +28,15 @@ def seconds_to_wait(now: float) -> float:
 
 
 def refuse_unless_quiet(host: Host, clock: Clock, *, with_unsent: bool) -> None:
-    """Raises UpdateBusy while a slot is unsent, if there is an agent that could miss it."""
+    """Raises UpdateBusy while a slot is unsent, if there is an agent that closes any."""
     if not host.is_running:
         return
+    journals = [path for path in journals_of(host) if closes_slots(path)]
     now = clock.utc()
-    wait = seconds_to_wait(now)
-    if wait and not (now % SLOT_S <= WINDOW_S and _is_closed(host, now)):
+    wait = seconds_to_wait(now) if journals else 0.0
+    if wait and not (now % SLOT_S <= WINDOW_S and all(_is_closed(path, now) for path in journals)):
         raise UpdateBusy(f"a slot is being closed; try again in {wait:.0f} s, or with --wait")
-    waiting = 0 if with_unsent else sum(map(undelivered, journals_of(host)))
+    waiting = 0 if with_unsent else sum(map(undelivered, journals))
     if waiting:
         raise UpdateBusy(
             f"{waiting} records wait to be delivered; try again when `meterbridge agent status` shows them final, or "
@@ -60,6 +62,6 @@ def wait_until_quiet(host: Host, clock: Clock, told: Callable[[str], None], *, w
             return
 
 
-def _is_closed(host: Host, now: float) -> bool:
-    """True if every meter has its record of the slot that ended last."""
-    return all(last_slot(path) >= now - now % SLOT_S - SLOT_S for path in journals_of(host))
+def _is_closed(path: Path, now: float) -> bool:
+    """True if the meter has its record of the slot that ended last."""
+    return last_slot(path) >= now - now % SLOT_S - SLOT_S

@@ -208,6 +208,11 @@ def test_no_restart_while_a_slot_is_being_closed_and_one_as_soon_as_it_is(site: 
     journal.close()
 
 
+def test_a_node_that_closes_no_slots_yet_may_be_restarted_at_any_time(site: Site, running: RunningHost) -> None:
+    site.clock = VirtualClock(START + 900)
+    assert site.update("0.2", running) is not None
+
+
 def test_no_restart_while_a_record_waits_to_be_delivered(site: Site, running: RunningHost) -> None:
     journal, signer = own_journal(site)
     row = journal.append(closing(1), signer.sign_record)
@@ -223,10 +228,10 @@ def test_no_restart_while_a_record_waits_to_be_delivered(site: Site, running: Ru
 
 
 def test_waiting_ends_when_the_moment_is_quiet_and_after_an_hour(site: Site, running: RunningHost) -> None:
+    journal, signer = own_journal(site)
     site.clock = VirtualClock(START + 900 + 100)
     assert site.update("0.2", running, wait=True) == Updated("b", "0.2", "a")
     assert 10 <= site.clock.monotonic() <= 120
-    journal, signer = own_journal(site)
     journal.append(closing(1), signer.sign_record)
     began = site.clock.monotonic()
     with pytest.raises(UpdateBusy):
