@@ -40,12 +40,15 @@ def label(
     if strangers := claims.keys() - {meter.id for meter in meters}:
         raise LabelError(f"claims for meters that get no label here: {', '.join(sorted(strangers))}")
     labels = [label_of(described, meter, claims.get(meter.id)) for meter in meters]
+    kept = manifest or manifest_beside(site)
+    void = {(fact.meter_id, fact.fingerprint) for fact in facts.read(kept) if isinstance(fact, facts.LabelVoid)}
+    if dead := [each.meter_id for each in labels if (each.meter_id, each.fingerprint) in void]:
+        raise LabelError(f"the key in the claim is retired: {', '.join(dead)}; take the claim of the present node")
     drawn = sheet(labels, skip=skip, font=font)
     try:
         output.write_bytes(drawn)
     except OSError as error:
         raise LabelError(f"{output}: cannot be written ({error.strerror})") from error
-    kept = manifest or manifest_beside(site)
     now = int(SystemClock().utc())
     for each in labels:
         facts.append(kept, facts.Labelled(at=now, meter_id=each.meter_id, fingerprint=each.fingerprint))

@@ -169,6 +169,9 @@ def re_provision(
     from meterchain.wallets import load_wallet
     from meteredge.clock import SystemClock
     from meterprov import manifest as facts
+    from meterprov.extra import need_extra
+
+    need_extra()
     from meterprov.life.reprovision import lives_of, order_of, renew_node
     from meterprov.life.steps import Walk, conclude
 
@@ -179,11 +182,9 @@ def re_provision(
     signer, walk = load_wallet(authority.expanduser(), "the authority"), Walk(rehearsal=dry_run)
     with here.chain(context, rpc, dry_run=dry_run) as there:
         if base is not None and output is not None and not dry_run and lives_of(here, meter_id).made is None:
-            from meterprov.extra import need_extra
             from meterprov.image import make_image
             from meterprov.progress import Terminal
 
-            need_extra()
             tell = Terminal()
             order = order_of(here, meter_of(there, meter_id), base, output)
             with gathering(wheel, wheels, tell) as gather:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from solders.pubkey import Pubkey
 
 from meterchain.claim import Claim
-from meterchain.commands.session import WALLET, AsJson, Authority, DryRun, say
+from meterchain.commands.session import WALLET, AsJson, Authority, DryRun, an_address, say
 from meteredge.doctor.sheet import Check, Sheet
 from meterprov.image_cli import ManifestFile, Site
 from meterprov.life.judgement import Case, Shown, Vouched, a_display, judge, refusals
@@ -19,7 +20,10 @@ REFUSED = 4
 _MARKS = {"pass": "✓", "warn": "!", "fail": "✗", "not applicable": "·"}
 
 ClaimFile = Annotated[Path, typer.Argument(metavar="CLAIM", help="claim.json from the node's card.")]
-Owner = Annotated[str | None, typer.Option(metavar="WALLET", help="Whom the energy pays, if the site file names none.")]
+Owner = Annotated[
+    Pubkey | None,
+    typer.Option(parser=an_address, metavar="WALLET", help="Whom the energy pays, if the site file names none."),
+]
 DirectionBy = Annotated[
     str | None,
     typer.Option("--direction-proved-by", metavar="NAME", help="Who saw that a load which was switched is import."),

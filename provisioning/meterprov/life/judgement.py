@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from solders.pubkey import Pubkey
+
 from meterchain.claim import Claim
 from meterchain.commands.meter_changes import a_register
 from meterchain.commands.meter_views import kwh
@@ -37,7 +39,7 @@ class Shown:
 class Vouched:
     """What people answer for, beside the claim; None = nobody said."""
 
-    owner: str | None = None
+    owner: Pubkey | None = None
     direction_by: str | None = None
     """Who saw that a named load is counted as import."""
     sheet: Sheet | None = None
@@ -98,7 +100,8 @@ def proof(case: Case) -> Check:
 
 def owner(case: Case) -> Check:
     """Whom the energy pays, as somebody else than the node says."""
-    line, wanted = Line("key", "owner", "owner"), case.vouched.owner or case.meter.owner
+    line, said = Line("key", "owner", "owner"), case.vouched.owner
+    wanted = case.meter.owner if said is None else str(said)
     if wanted is None:
         return line.failed(
             f"{case.claim.owner} by the claim alone; the site file names nobody",

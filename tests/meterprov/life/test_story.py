@@ -7,7 +7,9 @@ from tests.meterprov.life.house import METER, SEEN, House
 
 from meterchain import pdas
 from meterchain.accounts import KeyIndex, MeterStatus, User, fetch
+from meterchain.commands.meter import app as meter_app
 from meterchain.record import Reason
+from meterprov.cli import app
 from meterprov.fingerprint import fingerprint
 from meterprov.manifest import Decommissioned, Enrolled, FinalRecord, FirstReading, KeyRotated, LabelVoid
 
@@ -118,10 +120,29 @@ def test_a_node_that_is_gone_ends_with_what_the_chain_has(house: House) -> None:
     assert house.on_chain().install_id == 2
 
 
+def test_a_meter_whose_key_was_stolen_is_replaced_without_a_word_of_that_key(house: House) -> None:
+    house.enrolled()
+    set_status(house, MeterStatus.COMPROMISED)
+    swap(house)
+    claim = house.claim_file(house.claim(install=2, new_key=False, rotate=True))
+    told = house.replace("--claim", claim, *NEW)
+    assert (told.code, states(told.document)) == (75, [*["done"] * 5, "next"])
+    assert "nothing of its key is believed" in told.document["steps"][2]["told"]
+    assert (house.on_chain().install_id, house.on_chain().status) == (2, MeterStatus.ACTIVE)
+
+
+def set_status(house: House, status: MeterStatus) -> None:
+    told = house.operator.run(
+        meter_app, "status", METER, status.name.lower(), "--authority", house.department, "--json"
+    )
+    assert told.code == 0, told.err
+
+
 def test_a_new_card_gets_the_meter_by_a_key_of_its_own(house: House, make_image: Callable[[], None]) -> None:
     house.enrolled()
     old_key = house.on_chain().meter_key
     old = fingerprint(str(old_key))
+    old_claim = house.claim_file().rename(house.folder / "old.json")
     again = house.claim_file()
     nothing = house.provision("re-provision", METER, "--json")
     assert (nothing.code, states(nothing.document)) == (75, ["next", *["later"] * 4])
@@ -147,6 +168,11 @@ def test_a_new_card_gets_the_meter_by_a_key_of_its_own(house: House, make_image:
         done = house.provision("re-provision", METER, *words, "--json")
         assert (done.code, states(done.document), done.document["sent"]) == (0, ["done"] * 5, [])
     assert house.state().seq == 3, "the new journal goes on where the chain stands"
+    labels = ("label", "--site", house.site_file, "--node", METER, "-o", house.folder / "label.pdf", "--claim")
+    assert house.operator.run(app, *labels, claim).code == 0
+    refused = house.operator.run(app, *labels, old_claim)
+    assert refused.code == 2
+    assert "the key in the claim is retired: METER_001" in refused.err
     rotations = [fact for fact in house.facts() if isinstance(fact, KeyRotated)]
     assert [fact.retired for fact in rotations] == [old]
     assert [fact.fingerprint for fact in house.facts() if isinstance(fact, LabelVoid)] == [old]
