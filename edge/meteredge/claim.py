@@ -21,7 +21,7 @@ from meteredge.durable import sync_folder, write_new
 from meteredge.journal import Journal, Row
 from meteredge.journal_schema import JournalError
 from meteredge.key_rotation import make_next
-from meteredge.keys import LEVEL, create_key, create_relayer, load_relayer
+from meteredge.keys import LEVEL, KeyMissing, create_key, create_relayer, load_relayer
 from meteredge.meter_port import MeterAtPort, reader_of
 from meteredge.profiles import Profile
 from meteredge.profiles import load as load_profile
@@ -102,6 +102,7 @@ def make_claim(
         node=NodeTold(
             board_serial=board_serial(),
             key_level=LEVEL,
+            relayer=_relayer_of(config),
             read_at=max(0, int(clock.utc())),
             port=config.bus.port,
             unit=config.meter.unit,
@@ -109,6 +110,15 @@ def make_claim(
             settings={name: reading.values[name] for name in profile.settings if name in reading.values},
         ),
     )
+
+
+def _relayer_of(config: AgentConfig) -> str | None:
+    if config.relay is not None:
+        return None
+    try:
+        return str(load_relayer(Path(config.chain.relayer)).pubkey())
+    except KeyMissing:
+        return None
 
 
 def want_claim(folder: Path, owner: Pubkey, label: str | None, install_id: int = 1) -> None:

@@ -34,6 +34,8 @@ class NodeTold(BaseModel):
     """Of the Raspberry Pi; None on other machines."""
     key_level: Literal["file", "board", "chip"]
     """What a thief of the node would have to beat to get its key."""
+    relayer: str | None = None
+    """The wallet by which it pays for delivery, base58; None where a relay does, or there is none yet."""
     read_at: Annotated[int, Field(ge=0)]
     """Unix seconds of the node's clock, which may not be set yet."""
     port: str
@@ -42,6 +44,13 @@ class NodeTold(BaseModel):
     direction: Literal["normal", "reversed"]
     settings: Mapping[str, float] = {}
     """Registers of the meter that change what its energy means, by the profile's name for them."""
+
+    @field_validator("relayer")
+    @classmethod
+    def _is_wallet(cls, text: str | None) -> str | None:
+        if text is not None:
+            Pubkey.from_string(text)
+        return text
 
 
 class Claim(BaseModel):

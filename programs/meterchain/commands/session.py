@@ -111,14 +111,18 @@ def present(document: dict[str, Any], rows: Sequence[Row], *, as_json: bool) -> 
 
 def conclude(here: Session, document: dict[str, Any], rows: Sequence[Row], *, as_json: bool) -> None:
     """As `present`, with what was sent, or would be."""
-    sent = here.chain.sent
     if as_json:
         typer.echo(json.dumps({"schema": 1, "dry_run": here.chain.rehearsal, **document, "sent": described(here)}))
         return
     show_rows(rows)
-    if not sent:
+    if not here.chain.sent:
         say("nothing to do: the chain has it already")
-    for step in sent:
+    tell_sent(here)
+
+
+def tell_sent(here: Session) -> None:
+    """What was sent, or would be, with its cost; a line each on stderr."""
+    for step in here.chain.sent:
         cost = in_sol(step.fee + step.rent) + (f", {in_sol(step.rent)} of it rent" if step.rent else "")
         say(f"{'would send' if here.chain.rehearsal else 'sent'} {step.what} ({cost}) {step.signature}".rstrip())
 

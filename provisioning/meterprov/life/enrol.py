@@ -17,6 +17,8 @@ from meteredge.clock import Clock
 from meteredge.profiles import Profile
 
 LOOK_EVERY_S = 15.0
+LEAST_LAMPORTS = 10_000_000
+"""0.01 SOL: what opens the owner's GRID account and delivers for some days."""
 
 
 class EnrolRefused(Exception):
@@ -49,6 +51,14 @@ def refuse_unknown_owner(here: Session, claim: Claim) -> None:
         raise EnrolRefused(
             f"{claim.owner} is {user.status.name.lower()}: run `meterbridge user status {claim.owner} active` first"
         )
+
+
+def without_money(here: Session, claim: Claim) -> str | None:
+    """The wallet by which the node pays for delivery, if it holds next to nothing; else None."""
+    if claim.node is None or claim.node.relayer is None:
+        return None
+    (info,) = here.chain.accounts([Pubkey.from_string(claim.node.relayer)])
+    return claim.node.relayer if info is None or info.lamports < LEAST_LAMPORTS else None
 
 
 def verified(here: Session, meter_id: str, install_id: int) -> Verified | None:

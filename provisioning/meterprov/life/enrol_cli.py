@@ -79,13 +79,13 @@ def enrol(
     """
     from meterchain.claim import read_claim
     from meterchain.commands.meter import assign_claimed, wanted_by
-    from meterchain.commands.session import described
+    from meterchain.commands.session import described, tell_sent
     from meterchain.wallets import load_wallet
     from meteredge.clock import SystemClock
     from meteredge.profiles import load
     from meterprov import manifest as facts
-    from meterprov.life.enrol import NoReadingYet, kind_of, refuse_unknown_owner, wait_for_reading
-    from meterprov.life.papers import enrolled, first_reading, read_sheet
+    from meterprov.life.enrol import NoReadingYet, kind_of, refuse_unknown_owner, wait_for_reading, without_money
+    from meterprov.life.papers import enrolled, first_reading, is_enrolled, read_sheet
 
     here, claim, clock = office(site, manifest), read_claim(claim_file), SystemClock()
     meter = here.site.meter(claim.meter_id)
@@ -98,7 +98,9 @@ def enrol(
     document: dict[str, Any] = {"schema": 1, "dry_run": dry_run, **shown(claim), "checks": lines_of(checks)}
     if not as_json:
         show(claim, checks)
-    if wrong := refusals(checks):
+    if is_enrolled(here.manifest, claim):
+        say(f"{claim.meter_id} was judged and enrolled by this claim's key before")
+    elif wrong := refusals(checks):
         refuse(wrong, document, as_json=as_json)
     signer = load_wallet(authority.expanduser(), "the authority")
     wanted = wanted_by(claim, kind_of(case.profile), meter.max_export_w, meter.max_import_w, building, certificate)
@@ -109,8 +111,9 @@ def enrol(
         if not dry_run:
             facts.append_once(here.manifest, enrolled(case, checks, int(clock.utc())))
             say(f"{claim.meter_id} is enrolled; {here.manifest} says so")
-        for step in there.chain.sent:
-            say(f"{'would send' if dry_run else 'sent'} {step.what} {step.signature}".rstrip())
+        tell_sent(there)
+        if poor := without_money(there, claim):
+            say(f"the wallet that pays for its deliveries holds next to nothing: send SOL to {poor}")
         found, late = None, None
         try:
             if not dry_run:
@@ -151,7 +154,10 @@ def show(claim: Claim, checks: Sequence[Check]) -> None:
     typer.echo(f"begins at {kwh(claim.baseline_export_mwh)} kWh export, {kwh(claim.baseline_import_mwh)} kWh import")
     width = max(len(check.title) for check in checks) + 2
     for check in checks:
-        typer.echo(f"{_MARKS[check.verdict]} {check.title:<{width}}{check.fact}")
+        first, *more = check.fact.split("; ") if check.name == "certainty" else [check.fact]
+        typer.echo(f"{_MARKS[check.verdict]} {check.title:<{width}}{first}")
+        for line in more:
+            typer.echo(f"  {'':<{width}}{line}")
         if check.next_step:
             typer.echo(f"  {'':<{width}}→ {check.next_step}")
 

@@ -15,7 +15,7 @@ from meterchain.claim import Claim
 from meterchain.commands.meter_changes import a_register
 from meterchain.commands.meter_views import kwh
 from meterchain.units import MWH_PER_KWH, Mwh
-from meteredge.claim import LABEL
+from meteredge.claim import FIND_OUT, LABEL
 from meteredge.doctor.sheet import Check, Line, Sheet, Verdict
 from meteredge.guards import most_mwh
 from meteredge.profiles import Profile
@@ -199,7 +199,7 @@ def phases(case: Case) -> Check:
     if is_so is None:
         return line.warned(
             f"nobody has found out how a {case.profile.model} adds them; the site nets them as {ours}",
-            "load one phase while another feeds in, then write phase_accounting for this meter into the site file",
+            FIND_OUT,
         )
     if is_so != ours:
         return line.failed(
@@ -259,7 +259,7 @@ def certainty(case: Case) -> Check:
 def _display(
     case: Case, name: str, claimed: int, shown: Shown | None, rated_w: int, registers: tuple[str, ...]
 ) -> Check:
-    line = Line("meter", f"display_{name}", f"display, {name}")
+    line = Line("meter", f"display_{name}", f"{name} display")
     if not registers:
         return line.left_out(f"this model does not count {name}")
     if shown is None:

@@ -52,6 +52,16 @@ def enrolled(case: Case, checks: tuple[Check, ...], at: int) -> Enrolled:
     )
 
 
+def is_enrolled(manifest: Path, claim: Claim) -> bool:
+    """Was this claim's key judged and enrolled for its install before?  Raises ManifestError."""
+    wanted = (claim.meter_id, claim.install_id, fingerprint(claim.public_key))
+    return any(
+        (fact.meter_id, fact.install_id, fact.fingerprint) == wanted
+        for fact in facts.read(manifest)
+        if isinstance(fact, Enrolled)
+    )
+
+
 def first_reading(claim: Claim, found: Verified, at: int) -> FirstReading:
     """The fact to keep.  `at` is Unix seconds."""
     return FirstReading(

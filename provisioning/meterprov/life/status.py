@@ -157,7 +157,10 @@ def _on_the_chain(
     if stale:
         return "nothing is heard of it: meterbridge doctor on the node"
     if meter.status is not MeterStatus.ACTIVE:
-        return f"it is in {meter.status.name.lower()}: finish its replacement or meterbridge meter status … active"
+        return (
+            f"it is {meter.status.name.lower()}: finish what was begun (provision replace, provision decommission), or "
+            f"meterbridge meter status {meter.meter_id} active"
+        )
     if key is not None and renewed:
         return f"a newer card was made: meterbridge provision re-provision {meter.meter_id}"
     return None if read else "the first record comes with the next slot"

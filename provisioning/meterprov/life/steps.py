@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from meterchain.commands.session import Session, described, say
+from meterchain.commands.session import Session, described, tell_sent
 
 UNFINISHED = 75
 _MARKS = {"done": "✓", "would": "✓", "next": "→", "later": "·"}
@@ -74,8 +74,7 @@ def conclude(walk: Walk, here: Session, document: dict[str, Any], *, as_json: bo
         typer.echo(json.dumps({**outer, "steps": steps, "sent": described(here)}))
     else:
         _show(walk.steps)
-        for step in here.chain.sent:
-            say(f"{'would send' if walk.rehearsal else 'sent'} {step.what} {step.signature}".rstrip())
+        tell_sent(here)
     if not walk.is_done and not walk.rehearsal:
         raise typer.Exit(UNFINISHED)
 

@@ -118,6 +118,13 @@ class House(Papers):
     relayer: Keypair = field(kw_only=True)
     agent: Agent | None = None
 
+    def keep_relayer(self, wallet: Keypair) -> None:
+        """The node pays by this one."""
+        self.relayer = wallet
+        path = self.folder / "relayer.json"
+        path.touch(mode=0o600)
+        path.write_text(wallet.to_json())
+
     def start(self) -> Agent:
         """The node's agent begins, or begins again."""
         self.stop()

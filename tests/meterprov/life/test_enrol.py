@@ -2,10 +2,12 @@
 
 import pytest
 import typer
+from solders.keypair import Keypair
 from tests.meteredge.node import BASELINE_EXPORT
 from tests.meterprov.life.house import METER, SEEN, House
 
 from meterchain.accounts import Meter, MeterStatus, fetch
+from meterchain.units import Lamports
 from meteredge.clock import VirtualClock
 from meterprov.cli import app
 from meterprov.fingerprint import fingerprint
@@ -36,7 +38,7 @@ def test_a_claim_becomes_a_meter_and_its_first_record_ends_the_enrolment(house: 
     assert again.code == 0, again.err
     assert (again.document["reading"]["seq"], again.document["sent"]) == (1, [])
     assert [type(fact) for fact in house.facts()] == [Enrolled, FirstReading]
-    house.enrol(file, *SEEN)
+    assert house.enrol(file).code == 0, "what people answered for once is not asked again"
     assert len(house.facts()) == 2, "what is known is not written again"
 
 
@@ -86,3 +88,12 @@ def test_an_owner_whom_nobody_registered_is_told_how_to_be(house: House) -> None
     assert told.code == 2
     assert f"meterbridge user register {stranger}" in told.err
     assert assigned(house) is None
+
+
+def test_a_node_whose_wallet_is_empty_is_told_of_before_it_is_waited_for(house: House) -> None:
+    house.keep_relayer(Keypair())
+    poor = house.enrol(house.claim_file(), *SEEN)
+    assert poor.code == 0
+    assert f"send SOL to {house.relayer.pubkey()}" in poor.err
+    house.chain.airdrop(house.relayer.pubkey(), Lamports(10_000_000))
+    assert "send SOL" not in house.enrol(house.claim_file(), *SEEN).err
