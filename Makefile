@@ -7,6 +7,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ARGS   ?=
 
+# Byte code is kept even where the environment says no: the tests start many a `meterbridge`, each compiled all of it.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: setup demo test lint programs bench soak clean
 .DEFAULT_GOAL := setup
 
@@ -32,7 +35,7 @@ lint: $(READY)
 	@$(BIN)/lint-imports >&2
 
 test: lint
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 programs: $(READY)
 	@$(BIN)/python -m toolchain $(if $(CRATE),--crate $(CRATE)) $(if $(WRITE),--write) $(if $(KEYS),--keys $(KEYS)) $(if $(OUT),--out $(OUT)) $(ARGS)
