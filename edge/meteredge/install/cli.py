@@ -166,7 +166,7 @@ def update(
 
 
 @app.command()
-def unit(name: Annotated[str, typer.Argument(help="agent, claim, page, keeper or recover")]) -> None:
+def unit(name: Annotated[str, typer.Argument(help="agent, claim, page, keeper, relay or recover")]) -> None:
     """Print a systemd unit as it is installed, its sandbox included."""
     from meteredge.install.unit_files import SERVICES, unit_text
 

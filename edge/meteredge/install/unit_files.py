@@ -13,6 +13,7 @@ SERVICES: Mapping[str, str] = {
     "page": "meterbridge-page.service",
     "keeper": "meterbridge-keeper.service",
     "recover": "meterbridge-recover.service",
+    "relay": "meterbridge-relay.service",
 }
 """By the names that people type."""
 

@@ -29,7 +29,12 @@ STATE = Path("/var/lib/meterbridge-relay")
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 Payer = Annotated[Path, typer.Option("--payer", metavar="FILE", help="A wallet that holds fees and nothing else.")]
-BrokerUrl = Annotated[str, typer.Option("--broker", metavar="URL", help="mqtts://HOST[:PORT], or mqtt://localhost.")]
+BrokerUrl = Annotated[
+    str,
+    typer.Option(
+        "--broker", metavar="URL", envvar="METERBRIDGE_BROKER", help="mqtts://HOST[:PORT], or mqtt://localhost."
+    ),
+]
 
 
 @app.callback()
@@ -42,10 +47,17 @@ def run(
     context: typer.Context,
     payer: Payer,
     broker: BrokerUrl,
-    username: Annotated[str | None, typer.Option(metavar="NAME", help="How the broker knows this relay.")] = None,
-    password_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Its password, mode 0600.")] = None,
+    username: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", envvar="METERBRIDGE_BROKER_USERNAME", help="How the broker knows this relay."),
+    ] = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", envvar="METERBRIDGE_BROKER_PASSWORD_FILE", help="Its password, mode 0600."),
+    ] = None,
     ca_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The broker's CA; default: the system's.")
+        Path | None,
+        typer.Option(metavar="FILE", envvar="METERBRIDGE_BROKER_CA", help="The broker's CA; default: the system's."),
     ] = None,
     group: Annotated[str, typer.Option(help="Relays of one group share the work (MQTT 5).")] = "relays",
     state: Annotated[Path, typer.Option(metavar="DIR", help="Where the addresses of lookup tables are kept.")] = STATE,
