@@ -245,6 +245,10 @@ class AgentFacts:
     delivery_problem: str | None = None
     stopped: str | None = None
     written_at: float | None = None
+    time_status: str | None = None
+    """How it knows the time: S, I or U; in its sandbox it may know less than the host does."""
+    undated: int = 0
+    """Readings that wait for the time to be known."""
 
 
 @dataclass(frozen=True, slots=True)

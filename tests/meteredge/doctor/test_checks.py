@@ -143,6 +143,10 @@ def test_direction_is_proved_by_a_load(step: LoadStep, verdict: Verdict, says: s
 OTHERS = [
     ("clock", {"status": "I"}, "clock", WARN, "carry I"),
     ("clock", {"status": "U"}, "clock", WARN, "nobody vouches"),
+    ("agent", {"time_status": "S"}, "clock", PASS, "records carry S"),
+    ("agent", {"time_status": "I"}, "clock", WARN, "chrony"),
+    ("agent", {"time_status": "U", "undated": 3}, "clock", WARN, "the agent does not know it: readings are kept"),
+    ("agent", {"time_status": "U", "undated": 3}, "clock", WARN, "3 readings wait"),
     ("clock", {"status": "U", "utc": 86_400.0}, "clock", FAIL, "no slot"),
     ("clock", {"chain_ahead_s": 45.0}, "chain_clock", FAIL, "45 s ahead"),
     ("clock", {"rtc": False}, "rtc", OUT, "power cut"),

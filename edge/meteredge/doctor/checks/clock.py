@@ -8,6 +8,11 @@ APART_S = 30.0
 """The chain takes readings up to so far in its future."""
 NEAR_S = 5.0
 
+_CARRY = {"I": "records carry I", "U": "readings are kept, and signed when the time is known"}
+LET_IT_ASK = (
+    "look again in a minute; where chrony keeps the time, the agent's unit needs a drop-in to ask it: "
+    "`meterbridge docs install`"
+)
 TIME_SERVICE = "check the network and `timedatectl`; port 123 (NTP) must be open to the time server"
 
 _SYNCHRONISED = Line("time", "clock", "clock")
@@ -16,16 +21,23 @@ _RTC = Line("time", "rtc", "clock without power")
 
 
 def synchronised(facts: Facts) -> Check:
-    """Somebody vouches for the date."""
-    match facts.clock.status:
+    """Somebody vouches for the date, and the agent has heard it."""
+    host, agent = facts.clock.status, facts.agent.time_status
+    if facts.clock.utc < EARLIEST_S and host != "S":
+        return _SYNCHRONISED.failed("the date is before this software was made: no slot can be named", TIME_SERVICE)
+    waiting = f"; {facts.agent.undated} readings wait for the time" if facts.agent.undated else ""
+    if host == "S" and agent not in (None, "S"):
+        carry = _CARRY.get(agent, _CARRY["U"])
+        return _SYNCHRONISED.warned(
+            f"the host is synchronised and the agent does not know it: {carry}{waiting}", LET_IT_ASK
+        )
+    match agent or host:
         case "S":
             return _SYNCHRONISED.passed("synchronised; records carry S")
         case "I":
-            return _SYNCHRONISED.warned("nobody but a battery vouches for the date: records carry I", TIME_SERVICE)
-        case _ if facts.clock.utc < EARLIEST_S:
-            return _SYNCHRONISED.failed("the date is before this software was made: no slot can be named", TIME_SERVICE)
+            return _SYNCHRONISED.warned(f"nobody but a witness vouches for the date: {_CARRY['I']}", TIME_SERVICE)
         case _:
-            return _SYNCHRONISED.warned("nobody vouches for the date: records wait or are flagged", TIME_SERVICE)
+            return _SYNCHRONISED.warned(f"nobody vouches for the date: {_CARRY['U']}{waiting}", TIME_SERVICE)
 
 
 def against_chain(facts: Facts) -> Check:

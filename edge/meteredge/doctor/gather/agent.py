@@ -37,6 +37,8 @@ def ask_agent(agent: AgentSocket, meter_id: str) -> AgentSays | None:
         delivery_problem=_text(said.get("delivery_problem")),
         stopped=_text(said.get("stopped")),
         written_at=_float(status.get("written_at")),
+        time_status=_text(said.get("time_status")),
+        undated=_int(said.get("undated")) or 0,
     )
     return AgentSays(facts, _text(said.get("meter_key")), agent.ask(Counts()), agent.ask(Frames(OVERHEARD_S)))
 
