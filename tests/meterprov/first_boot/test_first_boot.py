@@ -24,7 +24,9 @@ from metersim.meters.meter import MeterPlan
 pytestmark = pytest.mark.ci
 
 METERBRIDGE = "/opt/meterbridge/current/bin/meterbridge"
+PYTHON = "/opt/meterbridge/current/bin/python"
 STATE = "/var/lib/meterbridge"
+GET = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=20).read().decode())"
 
 
 @pytest.fixture
@@ -188,3 +190,12 @@ def test_a_meter_that_is_wired_after_the_first_boot_gets_its_claim_and_then_its_
         assert json.loads(beside.stdout)["running"], "the page's user reads journal and status"
         assert machine.run(*reader, "cat", f"{STATE}/meter.key").returncode != 0
         assert machine.run(*reader, "touch", f"{STATE}/METER_001.journal").returncode != 0
+
+        wanted = machine.run(METERBRIDGE, "agent", "install", "--page", "--json")
+        assert [step for step in json.loads(wanted.stdout)["steps"] if "start at boot" in step], wanted.stderr
+        started = machine.run("systemctl", "start", SERVICES["page"])
+        assert started.returncode == 0, machine.console[-2000:]
+        served = machine.run(PYTHON, "-c", GET, "http://127.0.0.1:8080/status.json")
+        (shown,) = json.loads(served.stdout)["meters"]
+        assert shown["meter_id"] == "METER_001", served.stderr
+        assert machine.state(SERVICES["page"]) == "active"
