@@ -41,7 +41,7 @@ programs: $(READY)
 	@$(BIN)/python -m toolchain $(if $(CRATE),--crate $(CRATE)) $(if $(WRITE),--write) $(if $(KEYS),--keys $(KEYS)) $(if $(OUT),--out $(OUT)) $(ARGS)
 
 bench: $(READY)
-	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(WRITE),--write) $(ARGS)
+	@PYTHONPATH=firmware $(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(WRITE),--write) $(ARGS)
 
 soak: $(READY)
 	@$(BIN)/python -m pytest -m soak $(ARGS)
