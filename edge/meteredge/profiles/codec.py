@@ -80,9 +80,13 @@ def encode_words(raw_format: RawFormat, value: Decimal | float | str) -> tuple[i
     if kind in _FLOATS and isinstance(value, float) and not math.isfinite(value):
         data = struct.pack(_FLOATS[kind], value)
     else:
-        raw = Fraction(value) / Fraction(scale)
+        raw = value if scale == 1 and kind in _FLOATS else Fraction(value) / Fraction(scale)
         try:
-            data = struct.pack(_FLOATS[kind], float(raw)) if kind in _FLOATS else _integer(kind, nearest(raw), count)
+            data = (
+                struct.pack(_FLOATS[kind], float(raw))
+                if kind in _FLOATS
+                else _integer(kind, nearest(Fraction(raw)), count)
+            )
         except (OverflowError, struct.error):
             raise ProfileError(f"{name}: {value} does not fit into {kind} with scale {scale}") from None
     words = struct.unpack(f">{count}H", data)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from meterchain.units import Mwh
@@ -47,16 +48,22 @@ def energy_of(register: "Register", words: Sequence[int], quantum_wh: Decimal, f
         raise ProfileError(f"{register.name}: text is no energy")
     if value < 0:
         raise NotAvailable(f"{register.name}: an energy register cannot hold {value} {register.unit}")
-    unit = UNIT_MWH[register.unit] * Fraction(factor)
+    unit = UNIT_MWH[register.unit] * _exact(factor)
     exact = Fraction(value) * unit
-    scale = abs(Fraction(register.scale))
+    scale = abs(_exact(register.scale))
     if register.type not in _MANTISSA_BITS:
         return Energy(Mwh(nearest(exact)), max(1, math.ceil(scale * unit)))
-    step = float_step(Fraction(value) / Fraction(register.scale), register.type) * scale * unit
-    quantum = Fraction(quantum_wh) * 1_000 * Fraction(factor)
+    step = float_step(Fraction(value) / _exact(register.scale), register.type) * scale * unit
+    quantum = _exact(quantum_wh) * 1_000 * _exact(factor)
     if step > quantum:
         return Energy(Mwh(nearest(exact)), max(1, math.ceil(step)))
     return Energy(Mwh(nearest(nearest(exact / quantum) * quantum)), max(1, math.ceil(quantum)))
+
+
+@lru_cache(maxsize=256)
+def _exact(constant: Decimal) -> Fraction:
+    """A number of a profile: there are few, and each reading wants them."""
+    return Fraction(constant)
 
 
 def float_step(raw: Fraction, kind: str) -> Fraction:

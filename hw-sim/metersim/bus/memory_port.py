@@ -99,8 +99,8 @@ class MemoryPort:
 
     def _take(self) -> None:
         symbols = self._wire.advance(self._clock.monotonic())
-        self.framing_errors += sum(symbol.damaged for symbol in symbols)
-        arrived = bytes(symbol.value for symbol in symbols)
+        self.framing_errors += sum([symbol.damaged for symbol in symbols])
+        arrived = bytes([symbol.value for symbol in symbols])
         if not self._wire.plugged:
             self._arrived.clear()
             self._pulled_out = True

@@ -14,6 +14,7 @@ import random
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from metersim.bus import rtu
 from metersim.bus.fault import Fault, Raw, Request, Scene, Station
@@ -137,6 +138,8 @@ class Wire:
         """Everything that reaches the master up to `until_s`, in the order in which it arrives."""
         arrived: list[Symbol] = []
         self._pass_to(until_s)
+        if not (self._heard.data or self._echoes or any(self._sending.values())):
+            return arrived
         while True:
             source = self._next_source()
             if self._frame_ends_before(source):
@@ -145,13 +148,14 @@ class Wire:
                 self._end_frame()
             elif source is None or self._sending[source][0].end_s > until_s:
                 break
-            else:
+            elif not self._carry_alone(source, until_s, arrived):
                 self._carry(source, self._sending[source].popleft(), arrived)
                 if source == NOISE:
                     self._expect_noise()
         while self._echoes and self._echoes[0].end_s <= until_s:
             arrived.append(self._echoes.popleft())
-        arrived.sort(key=lambda symbol: symbol.end_s)
+        if len(arrived) > 1:
+            arrived.sort(key=_END)
         return arrived
 
     def _pass_to(self, now_s: float) -> None:
@@ -184,6 +188,41 @@ class Wire:
         if not self._heard.data:
             return False
         return source is None or self._quiet_since + self.line.t35_s <= self._sending[source][0].start_s
+
+    def _carry_alone(self, source: int, until_s: float, arrived: list[Symbol]) -> bool:
+        """What of a frame passes before anybody else may speak, at once; False if that is nothing.
+
+        It is what `_carry` does with each character while the wire belongs to one sender.
+        """
+        heard, queue = self._heard, self._sending[source]
+        if source == NOISE or self._strict_t15 or (heard.data and not (self._strict_t35 or source in heard.sources)):
+            return False
+        free_until_s = min(
+            (q[0].start_s for other, q in self._sending.items() if q and other != source), default=until_s
+        )
+        until_s = min(until_s, free_until_s)
+        t35_s, quiet_since, count = self.line.t35_s, self._quiet_since, 0
+        listens = source != MASTER
+        as_sent = self.master_line == self.line
+        while queue and queue[0].end_s <= until_s:
+            symbol = queue[0]
+            if not heard.data:
+                heard.quiet_s = symbol.start_s - quiet_since
+                heard.start_s = symbol.start_s
+            elif quiet_since + t35_s <= symbol.start_s:
+                break
+            queue.popleft()
+            count += 1
+            heard.data.append(symbol.value)
+            heard.damaged |= symbol.damaged
+            quiet_since = max(quiet_since, symbol.end_s)
+            if listens and (symbol.start_s >= self._master_until_s or symbol.end_s <= self._master_from_s):
+                arrived.append(symbol if as_sent else self._as_the_master_hears(symbol))
+        heard.sources.update((source,) if count else ())
+        self._quiet_since = quiet_since
+        if listens:
+            self.tally.reply_bytes += count
+        return count > 0
 
     def _carry(self, source: int, symbol: Symbol, arrived: list[Symbol]) -> None:
         """One character has passed: stations hear it, and the master does unless it was sending itself."""
@@ -288,6 +327,9 @@ class Wire:
             if source < len(self._stations):
                 unit = source if source < 0 else self._stations[source].unit
         self._eavesdropper(Overheard(heard.start_s, self._quiet_since, unit, bytes(heard.data), heard.damaged))
+
+
+_END = attrgetter("end_s")
 
 
 def _together(queue: deque[Symbol], grain_s: float) -> float:

@@ -64,10 +64,14 @@ class Image:
         headers = self._headers.get(function, {})
         first, last = min((*known, *headers)), max((*known, *headers))
         words: list[int] = []
+        encoded: dict[tuple[str, str], tuple[int, ...]] = {}
         for at in range(address, address + count):
             place = known.get(at)
             if place is not None:
-                words.append(self._encoded(place, value_of)[at - place.register.address])
+                key = place.table, place.register.name
+                if key not in encoded:
+                    encoded[key] = self._encoded(place, value_of)
+                words.append(encoded[key][at - place.register.address])
             elif at in headers:
                 words.append(headers[at])
             elif self._profile.holes == "zero" and first <= at <= last:

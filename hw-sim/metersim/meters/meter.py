@@ -134,15 +134,22 @@ class Meter:
             return now.moment(at_utc)
         counted = self._integral.energy_wms(self.plan.since_utc, at_utc)
         nothing = Flow(0, 0, (0,) * len(counted.phase_import), (0,) * len(counted.phase_export))
-        modulus = self._modulus_mwh
-        energy = quantised(counted, self._start, self._quantum_mwh, modulus)
+        energy = quantised(counted, self._start, self._quantum_mwh, self._modulus_mwh)
         return Moment(
             at_utc=at_utc,
             power=self._integral.power_w(at_utc),
             energy_mwh=energy,
-            partial_mwh=quantised(counted, nothing, self._quantum_mwh, modulus),
+            partial_mwh=quantised(counted, nothing, self._quantum_mwh, self._modulus_mwh),
             total_mwh=self._total(energy),
         )
+
+    def held_mwh(self, at_utc: float) -> Flow:
+        """What its energy registers hold at `at_utc`, mWh: the part of `moment` that costs least."""
+        now = self.at(at_utc)
+        if now is not self:
+            return now.held_mwh(at_utc)
+        counted = self._integral.energy_wms(self.plan.since_utc, at_utc)
+        return quantised(counted, self._start, self._quantum_mwh, self._modulus_mwh)
 
     def value(self, place: Place, moment: Moment) -> Value:
         """What a register shows; energies in mWh, everything else in the register's unit."""

@@ -154,7 +154,7 @@ def _read(
 
 def _was_held(meter: Meter, reading: Reading, from_utc: float, until_utc: float) -> bool:
     """Registers only rise: each value must lie between what it was before and after; rounding may add half a step."""
-    before, after = meter.moment(from_utc).energy_mwh, meter.moment(until_utc).energy_mwh
+    before, after = meter.held_mwh(from_utc), meter.held_mwh(until_utc)
     allowed = reading.quantum_mwh / 2
     counts = meter.profile.export_registers, meter.profile.import_registers
     held = ((before.export, after.export), (before.import_, after.import_))
