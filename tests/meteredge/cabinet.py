@@ -20,10 +20,10 @@ class Cabinet:
 
     folder: Path
     port: str
-    profile: str = "sdm120"
     rpc: str = NOBODY_LISTENS
     domain: str = "0011223344556677"
     more: str = ""
+    profile: str = "sdm120"
 
     @property
     def config(self) -> Path:

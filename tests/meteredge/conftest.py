@@ -132,7 +132,7 @@ def cabinet(tmp_path: Path, buses: RunningBuses) -> Cabinet:
     for name, content in (("meter.key", KEY), ("relayer.json", str(list(bytes(Keypair()))).encode())):
         (tmp_path / name).write_bytes(content)
         (tmp_path / name).chmod(0o600)
-    return Cabinet(tmp_path, buses.ports[0], patient(tmp_path))
+    return Cabinet(tmp_path, buses.ports[0], profile=patient(tmp_path))
 
 
 @pytest.fixture
