@@ -57,7 +57,7 @@ def assign(
     kind: Annotated[Kind, typer.Option(help="Which directions count.")] = "bidirectional",
     building: Annotated[str, typer.Option(help="Public, for ever; at most 32 bytes.")] = "",
     certificate: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The meter's certificate: its sha256 goes on the chain.")
+        Path | None, typer.Option(metavar="FILE", help="A paper whose sha256 goes on the chain instead of the claim's.")
     ] = None,
     authority: Authority = WALLET,
     rpc: Rpc = LOCAL,
@@ -72,7 +72,7 @@ def assign(
     Exit codes: 0 assigned, 2 no claim, 3 the chain cannot be reached, 4 refused (proof, owner, serial, another key).
     """
     signer, claim = load_wallet(authority.expanduser(), "the authority"), read_claim(claim_file)
-    wanted = wanted_by(claim, kind, max_export_w, max_import_w, building, certificate)
+    wanted = wanted_by(claim, kind, max_export_w, max_import_w, building, certificate or claim_file)
     with session(context, rpc, programs, dry_run=dry_run) as here:
         assign_claimed(here, signer, claim, wanted)
         conclude(here, *shown(here, claim.meter_id), as_json=as_json)
@@ -131,16 +131,26 @@ def show(
     save: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also save the registry's account, for `meterbridge verify`.")
     ] = None,
+    claim_file: Annotated[
+        Path | None,
+        typer.Option("--claim", metavar="FILE", help="Its claim: is it the enrolled one, and which level has its key?"),
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """A meter with its registers and what became of them; or the list of all."""
     if save and meter_id is None:
         raise typer.BadParameter("--save needs the METER_ID whose account is saved")
+    if claim_file and meter_id is None:
+        raise typer.BadParameter("--claim needs the METER_ID that it was made for")
     with session(context, rpc, programs) as here:
         if meter_id is not None:
-            meter_of(here, meter_id)
+            meter = meter_of(here, meter_id)
             document, rows = shown(here, meter_id)
+            if claim_file:
+                level = key_level(meter, claim_file)
+                document["key_level"] = level
+                rows.append(("key level", f"{level}, as the claim says whose sha256 the registry has"))
             if save:
                 (info,) = here.chain.accounts([here.site.meter(meter_id)])
                 if info is not None:
@@ -161,9 +171,13 @@ def show(
 
 
 def wanted_by(
-    claim: Claim, kind: Kind, max_export_w: int, max_import_w: int, building: str = "", certificate: Path | None = None
+    claim: Claim, kind: Kind, max_export_w: int, max_import_w: int, building: str, paper: Path
 ) -> MeterAssignment:
-    """What the registry is to write down for a claim.  Raises typer.BadParameter if the certificate cannot be read."""
+    """What the registry is to write down for a claim.
+
+    `paper` is the file whose sha256 it keeps: the claim itself, which names the level of its key, where there is no
+    other certificate.  Raises typer.BadParameter if it cannot be read.
+    """
     return MeterAssignment(
         meter_id=claim.meter_id,
         owner=Pubkey.from_string(claim.owner),
@@ -177,8 +191,19 @@ def wanted_by(
         model=claim.model,
         building=building,
         register_modulus_mwh=Mwh(claim.register_modulus_mwh),
-        cert_hash=meter_changes.digest_of(certificate),
+        cert_hash=meter_changes.digest_of(paper),
     )
+
+
+def key_level(meter: Meter, claim_file: Path) -> str:
+    """What the meter's key is worth, by the claim that it was enrolled with.  Raises ClaimError for another one."""
+    claim = read_claim(claim_file)
+    if meter_changes.digest_of(claim_file) != meter.cert_hash or claim.public_key != str(meter.meter_key):
+        raise ClaimError(
+            f"{claim_file}: not what {meter.meter_id}'s present key was enrolled with: the registry has the sha256 of "
+            "another paper, or another key"
+        )
+    return claim.node.key_level if claim.node else "not told"
 
 
 def assign_claimed(here: Session, signer: Keypair, claim: Claim, wanted: MeterAssignment) -> None:

@@ -97,7 +97,7 @@ def replace(
     max_export_w: ExportW = None,
     max_import_w: ImportW = None,
     certificate: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The new meter's certificate: its sha256 goes on the chain.")
+        Path | None, typer.Option(metavar="FILE", help="A paper whose sha256 goes on the chain instead of the claim's.")
     ] = None,
     authority: Authority = WALLET,
     rpc: Rpc = LOCAL,
@@ -117,7 +117,7 @@ def replace(
     signer, claim = load_wallet(authority.expanduser(), "the authority"), read_claim(claim_file)
     said = read_node_status(node_status, claim.meter_id) if node_status else None
     with session(context, rpc, programs, dry_run=dry_run) as here:
-        wanted = Wanted(final_export, final_import, max_export_w, max_import_w, digest_of(certificate))
+        wanted = Wanted(final_export, final_import, max_export_w, max_import_w, digest_of(certificate or claim_file))
         replace_claimed(
             here, signer, claim, wanted, lambda meter, state: refuse_undelivered(said, meter, state, force=force)
         )
@@ -170,14 +170,12 @@ def rebase(
         conclude(here, *shown(here, claim.meter_id), as_json=as_json)
 
 
-def digest_of(certificate: Path | None) -> bytes:
-    """sha256 of the certificate, zeros if there is none.  Raises typer.BadParameter."""
-    if certificate is None:
-        return bytes(32)
+def digest_of(paper: Path) -> bytes:
+    """sha256 of a file.  Raises typer.BadParameter."""
     try:
-        return hashlib.sha256(certificate.read_bytes()).digest()
+        return hashlib.sha256(paper.read_bytes()).digest()
     except OSError as error:
-        raise typer.BadParameter(f"--certificate {certificate}: {error.strerror}") from None
+        raise typer.BadParameter(f"{paper}: {error.strerror}") from None
 
 
 def _refuse_both(node_status: Path | None, *, force: bool) -> None:

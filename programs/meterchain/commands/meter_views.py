@@ -43,6 +43,7 @@ def shown(here: Session, meter_id: str) -> tuple[dict[str, Any], list[Row]]:
         ("owner", str(meter.owner)),
         ("device", f"{meter.model}, serial {meter.serial}" + (f", {meter.building}" if meter.building else "")),
         ("key", f"{meter.meter_key}, install {meter.install_id}"),
+        ("paper", f"sha256 {meter.cert_hash.hex()}" if any(meter.cert_hash) else "none"),
         ("rated", f"{meter.max_export_w:,} W export, {meter.max_import_w:,} W import, {document['kind']}"),
     ]
     if state is None:
@@ -69,6 +70,7 @@ def document_of(meter: Meter, state: MeterState | None) -> dict[str, Any]:
         "owner": str(meter.owner),
         "meter_key": str(meter.meter_key),
         "install_id": meter.install_id,
+        "cert_hash": meter.cert_hash.hex(),
         "model": meter.model,
         "serial": meter.serial,
         "building": meter.building,

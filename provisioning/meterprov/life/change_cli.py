@@ -54,7 +54,7 @@ def replace(
     display_import: DisplayImport = None,
     display_after: DisplayAfter = 0.0,
     certificate: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The new meter's certificate: its sha256 goes on the chain.")
+        Path | None, typer.Option(metavar="FILE", help="A paper whose sha256 goes on the chain instead of the claim's.")
     ] = None,
     authority: Authority = WALLET,
     rpc: Rpc = None,
@@ -83,7 +83,9 @@ def replace(
     vouched = Vouched(owner, direction_by, seen, display_export, display_import, display_after * 60, no_serial)
     claimed = None if claim is None else read_claim(claim)
     _refuse_other(claimed.meter_id if claimed else meter_id, meter_id)
-    change = Change(meter_id, Papers(node_status, final, gone), claimed, vouched, digest_of(certificate))
+    paper = certificate or claim
+    cert_hash = bytes(32) if paper is None else digest_of(paper)
+    change = Change(meter_id, Papers(node_status, final, gone), claimed, vouched, cert_hash)
     signer, walk, judged = load_wallet(authority.expanduser(), "the authority"), Walk(rehearsal=dry_run), Judged()
     with here.chain(context, rpc, dry_run=dry_run) as there:
         replace_meter(walk, there, here, signer, change, int(SystemClock().utc()), judged)

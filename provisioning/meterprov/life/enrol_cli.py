@@ -59,7 +59,7 @@ def enrol(
     display_after: DisplayAfter = 0.0,
     building: Annotated[str, typer.Option(help="Public, for ever; at most 32 bytes.")] = "",
     certificate: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The meter's certificate: its sha256 goes on the chain.")
+        Path | None, typer.Option(metavar="FILE", help="A paper whose sha256 goes on the chain instead of the claim's.")
     ] = None,
     authority: Authority = WALLET,
     rpc: Rpc = None,
@@ -103,7 +103,8 @@ def enrol(
     elif wrong := refusals(checks):
         refuse(wrong, document, as_json=as_json)
     signer = load_wallet(authority.expanduser(), "the authority")
-    wanted = wanted_by(claim, kind_of(case.profile), meter.max_export_w, meter.max_import_w, building, certificate)
+    paper = certificate or claim_file
+    wanted = wanted_by(claim, kind_of(case.profile), meter.max_export_w, meter.max_import_w, building, paper)
     with here.chain(context, rpc, dry_run=dry_run) as there:
         refuse_unknown_owner(there, claim)
         assign_claimed(there, signer, claim, wanted)

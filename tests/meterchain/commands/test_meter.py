@@ -136,6 +136,21 @@ def test_meters_are_listed_and_one_is_shown_and_saved(operator: Operator, meter:
     assert operator.run(app, "show", "--save", saved).code == 2
 
 
+def test_the_registry_vouches_for_the_level_that_the_claim_names(
+    operator: Operator, node: Signer, department: Path, tmp_path: Path
+) -> None:
+    told = {"key_level": "board", "read_at": 0, "port": "/dev/ttyUSB0", "unit": 1, "direction": "normal"}
+    path = claim_file(tmp_path, node, node=told)
+    assert operator.run(app, "assign", path, *RATED, "--authority", department).code == 0
+    shown = operator.run(app, "show", "METER_001", "--claim", path, "--json")
+    assert shown.document["key_level"] == "board", shown.err
+    flattered = tmp_path / "flattered.json"
+    flattered.write_text(path.read_text().replace('"board"', '"chip"'))
+    refused = operator.run(app, "show", "METER_001", "--claim", flattered)
+    assert (refused.code, "sha256 of another paper" in refused.err) == (2, True)
+    assert operator.run(app, "show", "--claim", path).code == 2
+
+
 def test_a_meter_goes_into_maintenance_and_back(
     operator: Operator, chain: EmbeddedChain, meter: Signer, department: Path, wallet_of: Callable[[Keypair], Path]
 ) -> None:
