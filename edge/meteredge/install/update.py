@@ -189,7 +189,7 @@ def _made(host: Host, slot: str, source: Source, told: Told, make: Callable[[Pat
 
 
 def _switch(host: Host, slot: str, was: str, clock: Clock, ask: Ask, told: Told) -> None:
-    runs = host.is_running and _is_active(host)
+    runs = host.is_running and _is_wanted(ask)
 
     def look() -> str:
         command = str(host.at(CURRENT) / "bin" / "meterbridge")
@@ -215,12 +215,9 @@ def _switch(host: Host, slot: str, was: str, clock: Clock, ask: Ask, told: Told)
         _restart_page(host, told)
 
 
-def _is_active(host: Host) -> bool:
-    try:
-        host.systemctl("is-active", "--quiet", SERVICES["agent"])
-    except InstallFailed:
-        return False
-    return True
+def _is_wanted(ask: Ask) -> bool:
+    """Is the agent up, or would it be, if it did not fail?  One that somebody stopped stays so."""
+    return ask(["systemctl", "show", "--value", "--property=ActiveState", SERVICES["agent"]]) != "inactive"
 
 
 def _restart_page(host: Host, told: Told) -> None:

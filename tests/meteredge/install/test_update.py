@@ -44,6 +44,8 @@ class Site:
     """A command that the new version does not manage."""
     reads: bool = True
     """Does the new version's agent read its meter?"""
+    agent: str = "active"
+    """What systemd says of its unit."""
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(QUIET))
     asked: list[str] = field(default_factory=list)
 
@@ -67,6 +69,8 @@ class Site:
         (folder / MADE_FROM).write_text(digest)
 
     def ask(self, words: Sequence[str]) -> str:
+        if words[0] == "systemctl":
+            return self.agent
         self.asked.append(" ".join(words[1:]))
         slot = Path(words[0]).parents[1]
         if self.fails and self.fails in self.asked[-1] and (slot / "version").read_text() != "0.1":
@@ -175,6 +179,15 @@ def test_a_new_version_whose_agent_does_not_read_is_left_again_and_says_why(site
     assert site.runs == "0.1"
     assert units_told(site) == ["restart", "stop", "restart"]
     assert not running.at(TRIAL).exists()
+
+
+@pytest.mark.parametrize(("agent", "told"), [("inactive", []), ("failed", ["restart"]), ("activating", ["restart"])])
+def test_an_agent_that_somebody_stopped_stays_so_and_one_that_fails_is_started(
+    site: Site, running: RunningHost, agent: str, told: list[str]
+) -> None:
+    site.agent = agent
+    assert site.update("0.2", running) is not None
+    assert units_told(site) == told
 
 
 def test_a_dry_run_changes_nothing(site: Site, running: RunningHost) -> None:

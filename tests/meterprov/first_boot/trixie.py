@@ -24,6 +24,8 @@ MIRROR = "http://deb.debian.org/debian"
 BOOT_S = 60.0
 NAMESPACES = ("--mount", "--pid", "--uts", "--ipc", "--net", "--fork", "--kill-child")
 
+_PATH = {"PATH": "/usr/sbin:/usr/bin"}
+
 ENTER = """
 mount --make-rprivate / && mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && root=$1 && shift &&
 exec chroot "$root" "$@"
@@ -48,7 +50,7 @@ ln -s pts/ptmx dev/ptmx
 pivot_root . mnt
 umount -l /mnt
 group=/sys/fs/cgroup/meterbridge-test-$3
-mkdir "$group"
+mkdir -p "$group"
 echo $$ >"$group/cgroup.procs"
 exec env -i container=meterbridge-test PATH=/usr/sbin:/usr/bin unshare --cgroup /lib/systemd/systemd --log-level=info
 """
@@ -95,7 +97,8 @@ class Trixie:
         (self.root / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
         for unit in ("systemd-journald.service", "systemd-journald.socket", "systemd-journald-dev-log.socket",
                      "systemd-journal-flush.service", "console-getty.service"):  # fmt: skip
-            (self.root / "etc/systemd/system" / unit).symlink_to("/dev/null")
+            if not (self.root / "etc/systemd/system" / unit).is_symlink():  # a second boot
+                (self.root / "etc/systemd/system" / unit).symlink_to("/dev/null")
         ours, console = os.openpty()
         said: list[bytes] = []
         words = ["unshare", *NAMESPACES, "sh", "-c", START, "sh", str(self.root), os.ttyname(console), str(os.getpid())]
@@ -128,11 +131,15 @@ class Booted:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command inside."""
-        return subprocess.run(
-            ["nsenter", "-t", str(self.pid), "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--root",
-             "--wd=/", *words],
-            env={"PATH": "/usr/sbin:/usr/bin"}, capture_output=True, text=True, timeout=180, check=False,
-        )  # fmt: skip
+        return subprocess.run(self._inside(*words), env=_PATH, capture_output=True, text=True, timeout=180, check=False)
+
+    def begin(self, *words: str) -> subprocess.Popen[bytes]:
+        """A command inside that goes on by itself."""
+        return subprocess.Popen(self._inside(*words), env=_PATH, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def _inside(self, *words: str) -> list[str]:
+        return ["nsenter", "-t", str(self.pid), "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--root",
+                "--wd=/", *words]  # fmt: skip
 
     def state(self, unit: str, what: str = "ActiveState") -> str:
         """One property of a unit."""
