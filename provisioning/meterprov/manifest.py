@@ -158,7 +158,8 @@ class KeyRotated(_OfInstall):
     SAME_BY = ("meter_id", "install_id", "fingerprint")
     fact: Literal["key_rotated"] = "key_rotated"
     fingerprint: str
-    retired: str
+    retired: str | None = None
+    """Fingerprint of the old one; None if this manifest never had it."""
     board_serial: str | None = None
     key_level: str | None = None
 

@@ -118,26 +118,25 @@ def _rotate(walk: Walk, here: Session, office: Office, signer: Keypair, meter: M
         raise StepRefused(f"the claim is of {claim.meter_id}, not of {meter.meter_id}: take the right card's")
     new, old = fingerprint(claim.public_key), fingerprint(str(meter.meter_key))
     rotate_claimed(here, signer, claim)
+    if new == old and _rotation(office, meter) is None and (not meter.key_rotated_at or new in _keys(office, meter)):
+        raise StepRefused(
+            f"the claim is of the key that {meter.meter_id} has already ({new}): the new node makes one of its own; "
+            "take the claim from its card"
+        )
     if walk.rehearsal and new != old:
         walk.sent(KEY, f"{new} instead of {old}")
         return
-    if not walk.rehearsal and new != old:
-        facts.append_once(office.manifest, _fact(claim, new, old, at))
-        void_labels(office.manifest, meter.meter_id, new, at, also=old)
-    elif not walk.rehearsal and _rotation(office, meter) is None and meter.key_rotated_at:
-        facts.append_once(office.manifest, _fact(claim, new, _before(office, meter.meter_id, new), at))
-        void_labels(office.manifest, meter.meter_id, new, at)
-    elif not meter.key_rotated_at:
-        raise StepRefused(
-            f"the claim is of the key that {meter.meter_id} has had from the beginning ({new}): the new node makes one "
-            "of its own; take the claim from its card"
-        )
+    if not walk.rehearsal:
+        before = old if new != old else next((key for key in reversed(_keys(office, meter)) if key != new), None)
+        if _rotation(office, meter_of(here, meter.meter_id)) is None:
+            facts.append_once(office.manifest, _fact(claim, new, before, at))
+        void_labels(office.manifest, meter.meter_id, new, at, also=before)
     walk.done(KEY, new)
 
 
 def _retired(walk: Walk, here: Session, meter_id: str, rotated: facts.KeyRotated | None) -> None:
     meter = meter_of(here, meter_id)
-    old = rotated.retired if rotated else "it"
+    old = (rotated and rotated.retired) or "it"
     walk.done(RETIRED, f"{old} is retired for ever; its label is void, print a new one")
     state = fetch(here.chain, here.programs, MeterState, here.site.meter_state(meter_id))
     if state is not None and state.last_accept_ts > meter.key_rotated_at:
@@ -159,17 +158,16 @@ def _rotation(office: Office, meter: Meter) -> facts.KeyRotated | None:
     return found
 
 
-def _before(office: Office, meter_id: str, new: str) -> str:
-    """The key that the manifest had last, before `new`."""
-    keys = [
+def _keys(office: Office, meter: Meter) -> list[str]:
+    """Fingerprints of the meter's keys in their order, as far as the manifest has them."""
+    return [
         fact.fingerprint
         for fact in facts.read(office.manifest)
-        if isinstance(fact, facts.Enrolled | facts.KeyRotated) and fact.meter_id == meter_id and fact.fingerprint != new
+        if isinstance(fact, facts.Enrolled | facts.KeyRotated) and fact.meter_id == meter.meter_id
     ]
-    return keys[-1] if keys else "unknown"
 
 
-def _fact(claim: Claim, new: str, old: str, at: int) -> facts.KeyRotated:
+def _fact(claim: Claim, new: str, old: str | None, at: int) -> facts.KeyRotated:
     node = claim.node
     return facts.KeyRotated(
         at=at, meter_id=claim.meter_id, install_id=claim.install_id, fingerprint=new, retired=old,

@@ -46,11 +46,18 @@ def make_image(house: House) -> Callable[[], None]:
 
     def make() -> None:
         folder = house.folder / "wheels"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         own = cards.make_wheel(folder, "meterbridge-0.1.0-py3-none-any.whl")
         cards.make_wheel(folder, "pip-25.0-py3-none-any.whl")
         (house.folder / "base.img").write_bytes(cards.card("trixie"))
-        words = ("--base", house.folder / "base.img", "-o", house.folder / "node.img", "--wheel", own)
+        words = (
+            "--base",
+            house.folder / "base.img",
+            "-o",
+            house.folder / f"life{len(house.facts())}.img",
+            "--wheel",
+            own,
+        )
         told = house.provision("re-provision", METER, *words, "--wheels", folder, "--json")
         assert told.code == 75, told.err
 

@@ -148,7 +148,7 @@ def test_a_new_card_gets_the_meter_by_a_key_of_its_own(house: House, make_image:
     assert (nothing.code, states(nothing.document)) == (75, ["next", *["later"] * 4])
     same = house.provision("re-provision", METER, "--claim", again)
     assert same.code == 4
-    assert "has had from the beginning" in same.err
+    assert "has already" in same.err
 
     make_image()
     made = house.provision("re-provision", METER, "--json")
@@ -173,6 +173,10 @@ def test_a_new_card_gets_the_meter_by_a_key_of_its_own(house: House, make_image:
     refused = house.operator.run(app, *labels, old_claim)
     assert refused.code == 2
     assert "the key in the claim is retired: METER_001" in refused.err
+    make_image()
+    stale = house.provision("re-provision", METER, "--claim", claim)
+    assert stale.code == 4
+    assert "has already" in stale.err, "a third life needs a third key"
     rotations = [fact for fact in house.facts() if isinstance(fact, KeyRotated)]
     assert [fact.retired for fact in rotations] == [old]
     assert [fact.fingerprint for fact in house.facts() if isinstance(fact, LabelVoid)] == [old]
