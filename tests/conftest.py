@@ -1,7 +1,7 @@
 """What many tests start from: a fresh embedded chain, funded keys, the programs on it, a site."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from solders.keypair import Keypair
@@ -9,7 +9,6 @@ from tests.copies import copy_programs
 
 from meterchain import programs
 from meterchain.embedded import EmbeddedChain
-from meterchain.localnet import Localnet, run
 from meterchain.programs import Programs
 from meterchain.site import Site, SiteSettings, initialise
 from meterchain.units import Lamports
@@ -54,13 +53,6 @@ def deployed(chain: EmbeddedChain, built: Programs, authority: Keypair) -> Embed
     """`chain` with every committed program as the loader deploys it, nothing initialised."""
     copy_programs(chain, built, authority)
     return chain
-
-
-@pytest.fixture(scope="session")
-def localnet() -> Iterator[Localnet]:
-    """A Surfnet with 20 ms slots: for tests that are marked `ci`."""
-    with run(port=18_990, slot_ms=20) as running:
-        yield running
 
 
 @pytest.fixture

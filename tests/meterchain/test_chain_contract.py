@@ -20,7 +20,7 @@ from meterchain.chain import AlreadyProcessed, BadTransaction, BlockhashExpired,
 from meterchain.deploy import DeployError, deploy, look
 from meterchain.embedded import EmbeddedChain
 from meterchain.instructions import emergency_pause, get_status, update_parameters
-from meterchain.localnet import Localnet
+from meterchain.localnet import Localnet, run
 from meterchain.programs import Programs
 from meterchain.rpc import RpcChain
 from meterchain.site import SiteSettings
@@ -55,6 +55,13 @@ class Cluster:
         """The balance of `address`."""
         (info,) = self.chain.accounts([address])
         return info.lamports if info else 0
+
+
+@pytest.fixture(scope="module")
+def localnet() -> Iterator[Localnet]:
+    """A Surfnet with 20 ms slots."""
+    with run(port=18_990, slot_ms=20) as running:
+        yield running
 
 
 @pytest.fixture(params=["embedded", pytest.param("surfnet", marks=pytest.mark.ci)])

@@ -4,6 +4,7 @@ import io
 import json
 import platform
 import shutil
+import socket
 import tarfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from meterchain import localnet as local
 from meterchain.audit import audit
 from meterchain.cli import app
 from meterchain.commands.audit import app as audit_app
-from meterchain.localnet import Localnet, LocalnetError
+from meterchain.localnet import LocalnetError
 from meterchain.programs import Programs
 from meterchain.rpc import RpcChain
 from meterchain.site import SiteSettings, deploy_programs, initialise
@@ -30,6 +31,12 @@ def x86_linux(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def without(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None if name in missing else f"/usr/bin/{name}")
+
+
+def fetched(cache: Path) -> None:
+    module = cache / f"surfnet-{local.VERSION}/surfpool-sdk.linux-x64-gnu.node"
+    module.parent.mkdir()
+    module.touch()
 
 
 @pytest.mark.usefixtures("x86_linux")
@@ -82,11 +89,10 @@ def test_npm_s_own_words_are_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 @pytest.mark.usefixtures("x86_linux")
 def test_a_chain_that_dies_while_starting_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    node, module = tmp_path / "node", tmp_path / f"surfnet-{local.VERSION}/surfpool-sdk.linux-x64-gnu.node"
+    node = tmp_path / "node"
     node.write_text("#!/bin/sh\necho 'GLIBC_2.34 not found' >&2\nexit 1\n")
     node.chmod(0o755)
-    module.parent.mkdir()
-    module.touch()
+    fetched(tmp_path)
     monkeypatch.setattr(shutil, "which", lambda _name: str(node))
     with (
         pytest.raises(LocalnetError, match=r"GLIBC_2\.34 not found"),
@@ -102,10 +108,14 @@ def test_the_commands_say_what_they_need_and_what_their_codes_mean() -> None:
         assert "Exit codes: 0" in " ".join(shown.output.split())
 
 
-@pytest.mark.ci
-def test_a_port_in_use_is_named(localnet: Localnet) -> None:
-    with pytest.raises(LocalnetError, match="port 18990 is in use"), local.run(port=18_990):
-        pass
+@pytest.mark.usefixtures("x86_linux")
+def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    without(monkeypatch)
+    fetched(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(LocalnetError, match=f"port {port} is in use"), local.run(port=port, cache=tmp_path):
+            pass
 
 
 @pytest.mark.ci
