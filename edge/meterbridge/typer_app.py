@@ -22,7 +22,8 @@ def call(app: typer.Typer, name: str, words: Sequence[str]) -> int:
         if not isinstance(error, _COMMAND_LINE_ERROR):
             raise
         context = getattr(error, "ctx", None)
-        typer.echo(f"{name}: {error.format_message()}", err=True)  # type: ignore[attr-defined]
+        message = error.format_message().replace("Value error, ", "")  # type: ignore[attr-defined]
+        typer.echo(f"{name}: {message}", err=True)
         typer.echo(f"see `{context.command_path if context else name} --help`", err=True)
         return USAGE
     return outcome if isinstance(outcome, int) else 0

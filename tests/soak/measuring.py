@@ -223,6 +223,9 @@ def spend(world: World, dice: Random) -> bool:
     why = set() if held else NOT_THERE | {"InvalidState", "UninitializedState", "InvalidAccountData"}
     if amount > balance:
         why.add("InsufficientFunds")
+    token = world.eyes.account("energy_token", "TokenConfig", pdas.token_config(world.built))
+    if how == "burn" and amount > token["total_supply"]:  # its holder has nearly all that there is
+        why = {"Overflow"}
     if how in ("burn", "transfer") and amount == 0:
         why.add("ZeroAmount")
     if "transfer" in how and world.eyes.tokens(target) is None:

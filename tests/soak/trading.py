@@ -242,6 +242,7 @@ def cancel(world: World, dice: Random) -> bool:
     if dice.random() < 0.15:
         by = dice.choice([anybody(world, dice).key, world.government.authority])
     why = may_not_cancel(world, index, person, row.state, by) | ({"OrderNotFound"} if wrong_id else set())
+    why |= set() if person.registered else NOT_THERE
     call = world.ground.cancelling(
         Trader(person.key, row.seat), address, slot, row.id + wrong_id, authority=by.pubkey()
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from solders.instruction import Instruction
 from solders.keypair import Keypair
+from solders.system_program import ID as SYSTEM
 
 from meterchain.chain import Chain
 from meterchain.ed25519 import PRECOMPILE
@@ -17,6 +18,8 @@ ATOMS_PER_GRID = 1_000_000_000
 _MINT_SIZE = 82
 _TOKEN_ACCOUNT_SIZE = 165
 _LARGEST = 65_536
+_TRANSFER = b"\2\0\0\0"
+"""How the System program's transfer begins, which is how we pay an account's rent; the lamports follow."""
 
 MADE: Mapping[str, tuple[str | int, ...]] = {
     "initialize_governance": ("GovernanceConfig",),
@@ -45,6 +48,8 @@ def rent_of(chain: Chain, programs: Programs, instructions: Sequence[Instruction
     """Rent, lamports, of all accounts that these instructions make; they do not come back."""
     total = 0
     for instruction in instructions:
+        if instruction.program_id == SYSTEM and bytes(instruction.data).startswith(_TRANSFER):
+            total += int.from_bytes(bytes(instruction.data)[4:12], "little")
         idl = programs.by_id.get(instruction.program_id)
         if idl is None:
             continue

@@ -9,17 +9,29 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from solders.address_lookup_table_account import AddressLookupTableAccount
+from solders.compute_budget import ID as COMPUTE_BUDGET
 from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.system_program import ID as SYSTEM
 
 from meterchain.chain import AccountInfo, Chain, ChainClock, ChainError, Commitment, Receipt
 from meterchain.commands.costs import fee_of, rent_of
 from meterchain.ed25519 import PRECOMPILE
 from meterchain.programs import Programs
+from meterchain.tokens import ASSOCIATED_TOKEN_PROGRAM, TOKEN_PROGRAM
 from meterchain.units import Lamports
 
 Made = TypeVar("Made")
+
+_SILENT = {PRECOMPILE, COMPUTE_BUDGET}
+"""Programs that only serve the instructions beside them."""
+_OTHERS: Mapping[Pubkey, Mapping[int, str]] = {
+    SYSTEM: {2: "pay_rent", 9: "allocate"},
+    TOKEN_PROGRAM: {7: "mint_to", 20: "initialize_mint"},
+    ASSOCIATED_TOKEN_PROGRAM: {1: "create_token_account"},
+}
+"""Words for what we call of Solana's own programs, by the first byte of its data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,7 @@ class RecordedChain:
         lookup_tables: Sequence[AddressLookupTableAccount] = (),
     ) -> Receipt:
         """See Chain.send; in a rehearsal it simulates and raises Rehearsed, or what the programs say."""
-        what = " + ".join(self._word(each) for each in instructions if each.program_id != PRECOMPILE)
+        what = " + ".join(self._word(each) for each in instructions if each.program_id not in _SILENT)
         rent = rent_of(self._inner, self._programs, instructions)
         if self.rehearsal:
             together = [*self._before, *instructions]
@@ -124,7 +136,10 @@ class RecordedChain:
 
     def _word(self, instruction: Instruction) -> str:
         idl = self._programs.by_id.get(instruction.program_id)
-        return idl.decode_instruction(bytes(instruction.data))[0] if idl else f"to {instruction.program_id}"
+        if idl:
+            return idl.decode_instruction(bytes(instruction.data))[0]
+        known = _OTHERS.get(instruction.program_id, {})
+        return known.get(bytes(instruction.data)[0], f"to {instruction.program_id}")
 
 
 def attempt(step: Callable[[], Made]) -> Made | None:

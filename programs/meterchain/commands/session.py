@@ -16,7 +16,8 @@ from solders.pubkey import Pubkey
 
 from meterchain import programs as built
 from meterchain import site as steps
-from meterchain.chain import Chain, ChainError
+from meterchain.chain import Chain, ChainError, TransactionFailed
+from meterchain.commands.advice import next_step
 from meterchain.commands.costs import in_sol
 from meterchain.commands.recorded import RecordedChain
 from meterchain.programs import Programs
@@ -86,12 +87,21 @@ class Session:
 
 @contextmanager
 def session(context: typer.Context, rpc: str, folder: Path | None, *, dry_run: bool = False) -> Iterator[Session]:
-    """Connect, and hang up in the end.  Raises ArtifactError and what the chain raises."""
+    """Connect, and hang up in the end; a refusal gets its next step, after what was sent before it.
+
+    Raises ArtifactError and what the chain raises.
+    """
     ours = built.load(folder)
     connect: Connect = context.obj or (lambda url, programs: RpcChain(url, idls=programs.by_id))
     chain = RecordedChain(connect(rpc, ours), ours, rehearsal=dry_run)
+    here = Session(chain, ours)
     try:
-        yield Session(chain, ours)
+        yield here
+    except ChainError as error:
+        tell_sent(here)  # what went before stands, and may have cost something
+        if isinstance(error, TransactionFailed) and (advice := next_step(error, ours)):
+            error.message = f"{error.message}: {advice}"
+        raise
     finally:
         chain.close()
 

@@ -46,7 +46,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """An account that `create_market` would make, and its rent."""
+    """An account that would be made, and its rent."""
 
     what: str
     address: Pubkey
@@ -92,7 +92,7 @@ def issue(chain: Chain, creator: Keypair, mint: Pubkey, wallet: Pubkey, amount: 
 def missing(
     chain: Chain, programs: Programs, creator: Pubkey, quote_mint: Pubkey, terms: MarketTerms
 ) -> Iterator[Missing]:
-    """What `create_market` has still to make; nothing once the market is there."""
+    """What `create_currency` and `create_market` have still to make; nothing once the market is there."""
     market = addresses.market(programs, quote_mint)
     if _account(chain, market) is not None:
         return
@@ -103,6 +103,7 @@ def missing(
     wanted.append(("market", market, len(_blank_market(programs))))
     wanted += [(f"vault {asset}", addresses.vault(programs, market, asset), TOKEN_ACCOUNT_SIZE) for asset in (0, 1)]
     wanted.append(("fee account", associated_token_account(creator, quote_mint)[0], TOKEN_ACCOUNT_SIZE))
+    wanted.append(("currency", quote_mint, MINT_SIZE))
     found = chain.accounts([address for _, address, _ in wanted])
     for (what, address, size), info in zip(wanted, found, strict=True):
         if info is None or not info.data:

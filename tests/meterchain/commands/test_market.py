@@ -94,10 +94,14 @@ def test_a_rehearsed_order_says_what_it_would_do_and_does_nothing(
     assert chain.clock().slot == slot
 
 
-def test_an_order_beyond_ones_means_is_refused_with_the_reason(trade: Trade, place: Place, anna: Keypair) -> None:
+def test_an_order_beyond_ones_means_is_refused_with_reason_next_step_and_what_was_sent_before(
+    trade: Trade, place: Place, anna: Keypair
+) -> None:
     done = trade(anna, "order", "sell", "1000", "3")
     assert done.code == 4
     assert "InsufficientFunds" in done.err
+    assert "`meterbridge market seat WALLET`" in done.err
+    assert "sent open_seat" in done.err
 
 
 def test_money_goes_in_and_comes_back_to_the_atom(trade: Trade, place: Place, anna: Keypair) -> None:
@@ -203,6 +207,10 @@ def test_a_market_is_made_once_and_rehearsed_with_its_price(
     made = operator.run(app, *words, "--json")
     assert made.code == 0, made.err
     assert made.document["made"] == plan.document["missing"]
+    assert made.document["sent"][0]["what"] == "pay_rent + allocate + initialize_mint"
+    paid_rent = sum(each["rent_lamports"] for each in made.document["sent"])
+    planned = {each["what"]: each["rent_lamports"] for each in plan.document["missing"]}
+    assert paid_rent == sum(planned.values()) - planned["fee account"], "which may have been there"
     again = operator.run(app, *words, "--json")
     assert (again.document["made"], again.document["sent"]) == ([], [])
     paid = operator.run(app, "issue", key("anna").pubkey(), "2.5", "--authority", department, "--json")
