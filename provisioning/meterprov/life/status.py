@@ -138,6 +138,8 @@ def _before_the_chain(
         return f"the first boot failed at {boot.step}: outcome.json on its card says why"
     if boot is not None and boot.claim == "waiting":
         return "the meter does not answer its node: meterbridge doctor there"
+    if boot is not None and boot.claim == "not ordered":
+        return "its card named no owner: on the node meterbridge agent claim --owner WALLET, then provision enrol"
     if boot is not None:
         return "meterbridge provision enrol CLAIM"
     if card is not None:

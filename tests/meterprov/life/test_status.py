@@ -51,10 +51,12 @@ def test_a_node_is_followed_from_the_image_to_its_first_record(house: House) -> 
     claim = house.claim()
     waiting = card(house, ok=True, step="done", meter_key=claim.public_key, claim={"state": "waiting"})
     assert "doctor" in line_of(house, "--card", waiting)["next_step"]
+    nobody = card(house, ok=True, step="done", meter_key=claim.public_key, claim={"state": "not ordered"})
+    assert "named no owner" in line_of(house, "--card", nobody)["next_step"]
     written = card(house, ok=True, step="done", meter_key=claim.public_key, claim={"state": "written"})
     for _ in range(2):
         assert line_of(house, "--card", written)["next_step"] == "meterbridge provision enrol CLAIM"
-    assert len([fact for fact in house.facts() if isinstance(fact, Booted)]) == 3, "the same is not kept twice"
+    assert len([fact for fact in house.facts() if isinstance(fact, Booted)]) == 4, "the same is not kept twice"
 
     house.enrolled(slots=1)
     line = line_of(house)
