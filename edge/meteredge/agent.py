@@ -194,7 +194,9 @@ class Agent:
         install, last = self.journal.install(), self.journal.last_signed()
         if install is None or last is None:
             raise UnknownInstall("where this meter's records begin is not known until the chain was seen once")
-        return self.journal.append(read_final(self._reader, self._time, install, last), self._sign)
+        row = self.journal.append(read_final(self._reader, self._time, install, last), self._sign)
+        self._note(last_slot=row.slot)
+        return row
 
     def deliver(self) -> DeliveryReport:
         """Bring the chain up to date, as far as it can be reached.
@@ -290,6 +292,7 @@ class Agent:
         if self._time.wants_witness:
             with suppress(ChainUnreachable):  # the delivery says so
                 self._time.hear_chain(self._ledger.chain.clock().unix_s)
+                self._note(time_status=_known(self._time.now()))
 
     def _seen_by_witness(self, seconds: float) -> StatusFlags:
         """Flags for the record; a witness that does not answer is noted, and the slot is closed without it."""

@@ -3,18 +3,19 @@
 from pathlib import Path
 
 import pytest
-from tests.meteredge.node import BASELINE_EXPORT, METER_ID, Node
+from tests.meteredge.node import BASELINE_EXPORT, METER_ID, Node, agent_of
 
 from meterchain import instructions
 from meterchain.accounts import MeterStatus
 from meterchain.chain import ChainUnreachable
-from meterchain.record import Reason, Record, StatusFlags
+from meterchain.record import Reason, Record, StatusFlags, TimeStatus
 from meterchain.units import Atoms
 from meteredge.bus_errors import PortGone
 from meteredge.journal import State, UnknownInstall
 from meteredge.journal_schema import JournalUnwritable
 from meteredge.reconcile import DeliveryStopped
 from meteredge.slots import GuardBreached, SlotStaysOpen
+from meteredge.timesource import ToldTime
 
 
 def test_slots_become_final_records_and_tokens(node: Node) -> None:
@@ -201,6 +202,16 @@ def test_the_final_record_comes_a_minute_after_the_last_one_and_is_taken_in_main
     assert (row.reason, Record.decode(row.record).ts) == (Reason.FINAL, node.clock.utc())
     assert node.agent.deliver().final == 1
     assert node.state().cum_export_mwh == node.meter.export_mwh - BASELINE_EXPORT
+
+
+def test_what_the_chain_vouches_for_is_shown_as_soon_as_it_was_asked(node: Node) -> None:
+    agent = agent_of(node, node.journal, time_source=ToldTime(TimeStatus.UNKNOWN))
+    assert agent.status().time_status is TimeStatus.UNKNOWN
+    agent.deliver()
+    assert agent.status().time_status is TimeStatus.INFORMATIVE
+    node.advance(61)
+    row = agent.sign_final()
+    assert (agent.status().last_slot, Record.decode(row.record).time_status) == (row.slot, TimeStatus.INFORMATIVE)
 
 
 def test_the_final_record_has_the_guards_of_the_others(node: Node) -> None:

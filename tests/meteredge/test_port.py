@@ -255,6 +255,9 @@ def test_every_way_to_touch_a_dead_port_says_that_it_is_gone(
 
 # --- on a simulated bus, in real time
 
+PATIENT = Timing(response_s=2.0)
+"""A busy machine may hold the simulated meter's thread up."""
+
 
 def bus_on(path: str, baud: int = 115_200, clock: SystemClock = CLOCK) -> Bus:
     return Bus(RtuPort(path, baud, "8N1", clock), clock)
@@ -269,7 +272,7 @@ def test_blocks_of_all_sizes_come_whole() -> None:
     with wire() as buses:
         bus = bus_on(buses.ports[0])
         for words in (1, 2, 20, 80, 125):
-            assert bus.read_block(1, 3, 7, words, Timing()) == WORDS[7 : 7 + words]
+            assert bus.read_block(1, 3, 7, words, PATIENT) == WORDS[7 : 7 + words]
         bus.close()
 
 
@@ -278,7 +281,7 @@ def test_echo_and_a_leading_zero_are_read_through(faults: tuple[Fault, ...]) -> 
     with wire(*faults) as buses:
         bus = bus_on(buses.ports[0])
         for words in (1, 20, 40):
-            assert bus.read_block(1, 3, 0, words) == WORDS[:words]
+            assert bus.read_block(1, 3, 0, words, PATIENT) == WORDS[:words]
         bus.close()
 
 
@@ -288,7 +291,7 @@ def test_a_late_reply_is_never_believed_on_a_real_port() -> None:
         with pytest.raises(NoReply):
             bus.read_block(1, 3, 0, 2, Timing(response_s=0.3))
         buses.set_faults(0)
-        assert bus.read_block(1, 3, 100, 2, Timing(response_s=0.3)) == WORDS[100:102]
+        assert bus.read_block(1, 3, 100, 2, PATIENT) == WORDS[100:102]
         bus.close()
 
 
@@ -305,7 +308,7 @@ def test_a_port_that_comes_back_under_another_name_is_found_by_its_link(tmp_path
     with wire(link=link) as buses:
         clock = SkippingClock()
         bus = bus_on(str(link), clock=clock)
-        assert bus.read_block(1, 3, 0, 2) == WORDS[:2]
+        assert bus.read_block(1, 3, 0, 2, PATIENT) == WORDS[:2]
         buses.unplug(0)
         with pytest.raises(PortGone):
             bus.read_block(1, 3, 0, 2)
@@ -315,6 +318,6 @@ def test_a_port_that_comes_back_under_another_name_is_found_by_its_link(tmp_path
         with pytest.raises(PortGone, match="looked for again"):
             bus.read_block(1, 3, 0, 2)
         clock.skipped_s += 1.0
-        assert bus.read_block(1, 3, 0, 2) == WORDS[:2]
+        assert bus.read_block(1, 3, 0, 2, PATIENT) == WORDS[:2]
         assert bus.counts()["reopened"] == 1
         bus.close()

@@ -124,7 +124,7 @@ _players = st.builds(Player, cost_s=st.floats(0.05, 2.0), dead=st.booleans(), po
 _bus = st.lists(_players, min_size=1, max_size=12).filter(lambda all_: sum(p.cost_s for p in all_) <= 8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(_bus)
 def test_around_a_slots_end_every_meter_is_tried_at_least_every_ten_seconds_until_it_is_closed(
     players: list[Player],
@@ -136,7 +136,7 @@ def test_around_a_slots_end_every_meter_is_tried_at_least_every_ten_seconds_unti
             assert max(gaps(player.tries, edge - 5, until)) <= 10.01
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(_players, min_size=1, max_size=25))
 def test_however_slow_and_dead_the_others_are_every_living_meter_closes_within_one_round(
     players: list[Player],
@@ -149,7 +149,7 @@ def test_however_slow_and_dead_the_others_are_every_living_meter_closes_within_o
             assert max(player.closed.values()) <= round_s + 0.3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(_bus)
 def test_dead_meters_are_left_alone_between_the_closes_and_cost_the_living_no_look(players: list[Player]) -> None:
     play(players)
