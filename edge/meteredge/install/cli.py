@@ -1,7 +1,9 @@
 """`meterbridge agent install | uninstall | check | update | unit | key`: the agent on its machine."""
 
 import json
+import sys
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +43,8 @@ def install(
     from meteredge.install import changes
     from meteredge.install.host import Host
 
+    if page:
+        _refuse_without_page()
     host = Host(root.resolve())
     text = None if config is None else _text_of(config)
     plan = changes.plan(host, config=text, page=page)
@@ -194,6 +198,18 @@ def _say(what: str) -> None:
     """Progress; whoever read it may be gone."""
     with suppress(OSError):
         typer.echo(what, err=True)
+
+
+def _refuse_without_page() -> None:
+    """Raises InstallRefused if this environment, which the services will run, cannot serve the page."""
+    from meteredge.install.errors import InstallRefused
+
+    missing = [name for name in ("starlette", "uvicorn", "prometheus_client") if find_spec(name) is None]
+    if missing:
+        raise InstallRefused(
+            f"the status page needs {', '.join(missing)}, which {sys.prefix} has not; run {sys.prefix}/bin/pip install "
+            "'meterbridge[web]', then this again"
+        )
 
 
 def _text_of(path: Path) -> str:

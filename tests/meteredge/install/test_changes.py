@@ -9,6 +9,7 @@ import pytest
 from tests.meteredge.install.machine import CONFIG, Machine
 from tests.meteredge.node import closing, install_at
 
+from meterbridge.__main__ import main
 from meteredge.config import parse
 from meteredge.install.changes import carry_out, plan
 from meteredge.install.errors import InstallFailed, InstallRefused
@@ -55,6 +56,14 @@ def test_files_are_where_systemd_and_udev_look_for_them(machine: Machine) -> Non
     assert "etc/systemd/system/multi-user.target.wants/meterbridge-page.service" not in tree
     assert 'ATTR{latency_timer}="1"' in tree["etc/udev/rules.d/99-meterbridge.rules"]
     assert not any("/." in path for path in tree if "installed" not in path), "no draft is left"
+
+
+def test_a_page_that_could_not_run_is_not_started_at_boot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    assert main(["agent", "install", "--page", "--root", str(tmp_path), "--dry-run"]) == 4
+    assert "pip install 'meterbridge[web]'" in capsys.readouterr().err
 
 
 def test_a_configuration_that_somebody_changed_is_never_written_over(machine: Machine) -> None:
