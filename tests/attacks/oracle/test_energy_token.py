@@ -206,6 +206,9 @@ def test_the_burner_obeys_this_program_only(rich: Plant, node: Node, relay: Rela
     assert rich.refusal([attack]) in {"MissingRequiredSignature", "OwnerMismatch"}
     assert rich.refusal([relay(attack)]) in {"MissingRequiredSignature", "OwnerMismatch"}
     assert rich.supply() == 500_000
+    rich.deliver(node.next(import_=10))
+    rich.process(node)
+    assert rich.supply() == 490_000, "measured import burns by that allowance"
 
 
 def test_only_the_burners_allowance_is_revoked(rich: Plant, node: Node, other: Node) -> None:
