@@ -7,7 +7,8 @@ bridge says how long ago things were, so nothing has to be remembered here: an a
 from dataclasses import dataclass
 
 from meterchain.record import StatusFlags
-from meteredge.bus import Bus, timing_of
+from meteredge.block_bus import BlockBus
+from meteredge.bus import timing_of
 from meteredge.profiles import NotAvailable, Profile
 
 PROFILE = "meterbridge-bridge"
@@ -28,7 +29,7 @@ class BridgeNews:
 class BridgeWatch:
     """Asks the bridge at `unit` of a bus."""
 
-    def __init__(self, bus: Bus, unit: int, profile: Profile) -> None:
+    def __init__(self, bus: BlockBus, unit: int, profile: Profile) -> None:
         self._bus = bus
         self._unit = unit
         self._profile = profile

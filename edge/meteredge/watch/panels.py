@@ -56,6 +56,8 @@ def _bus(now: Snapshot, before: Snapshot | None) -> Lines:
         return lines
     if now.settings:
         lines.append(("set to", now.settings))
+    if now.bridge:
+        lines.append(("bridge", now.bridge))
     share = answered_share(before.bus, now.bus) if before else None
     lines.append(("answered now", "nothing was asked" if share is None else f"{share:.0%}"))
     whole = answered_share({}, now.bus)

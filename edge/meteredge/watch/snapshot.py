@@ -11,6 +11,7 @@ from meterchain.units import SLOT_S
 from meteredge.close_window import seconds_left_of_window
 
 SCHEMA = 1
+BRIDGE_WELL = "answers, nothing happened"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,9 @@ class Snapshot:
     delivered_at: float | None = None
     chain_ahead_s: float | None = None
     chain: OnChain | None = None
+    bridge: str | None = None
+    """What the bridge saw within a slot's length, BRIDGE_WELL if nothing; None where there is none, or while its bus is
+    the agent's alone."""
     problems: tuple[str, ...] = ()
 
     @property

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from meterchain.chain import Chain
+from meterchain.units import SLOT_S
 from meteredge.agent_bus import AgentPort
+from meteredge.bridge_watch import PROFILE as BRIDGE
+from meteredge.bridge_watch import BridgeWatch
 from meteredge.bus_errors import BusError
 from meteredge.clock import Clock
 from meteredge.config import AgentConfig
@@ -20,7 +23,7 @@ from meteredge.profiles import load
 from meteredge.reader import Reader, Reading
 from meteredge.socket_client import AgentBusy, AgentError, AgentSocket, SharedBus
 from meteredge.socket_protocol import Status
-from meteredge.watch.snapshot import Live, OnChain, Snapshot
+from meteredge.watch.snapshot import BRIDGE_WELL, Live, OnChain, Snapshot
 
 CHAIN_EVERY_S = 60.0
 
@@ -65,7 +68,9 @@ class NodeSource:
         except (AgentError, BusError) as error:
             problems.insert(0, str(error))
             live = _said_live(said)
-        told = (said.get(name) for name in ("stopped", "slot_problem", "delivery_problem", "bridge"))
+        bridge = self._look_at_bridge(status)
+        told = [said.get(name) for name in ("stopped", "slot_problem", "delivery_problem")]
+        told.append(said.get("bridge") if bridge is None else bridge if bridge != BRIDGE_WELL else None)
         bus = status.get("bus") or {}
         return Snapshot(
             meter_id=self._config.meter.id,
@@ -82,6 +87,7 @@ class NodeSource:
             delivered_at=said.get("delivered_at"),
             chain_ahead_s=said.get("chain_ahead_s"),
             chain=self._chain,
+            bridge=bridge,
             problems=_each_once([text for text in told if text] + problems),
         )
 
@@ -92,12 +98,27 @@ class NodeSource:
     def _live(self, status: Mapping[str, Any], said: Mapping[str, Any]) -> Live | None:
         """Read the meter now; while the bus is the agent's alone, what it read last."""
         if self._reader is None:
-            port = AgentPort(int((status.get("bus") or {}).get("baud") or 9_600))
-            self._reader = reader_of(_NowBus(self._agent, port), self._config.meter, self._profile, self._clock)
+            bus = self._bus_of(status)
+            self._reader = reader_of(bus, self._config.meter, self._profile, self._clock)
         try:
             return _live(self._reader.read())
         except AgentBusy:
             return _said_live(said)
+
+    def _look_at_bridge(self, status: Mapping[str, Any]) -> str | None:
+        """Ask the bridge, which says how long ago things were: a slot's length is looked back at."""
+        if self._config.bridge is None:
+            return None
+        bridge = BridgeWatch(self._bus_of(status), self._config.bridge.unit, load(BRIDGE))
+        try:
+            return bridge.look(SLOT_S).note or BRIDGE_WELL
+        except AgentBusy:
+            return None
+        except (AgentError, BusError) as error:
+            return f"the bridge does not answer: {error}"
+
+    def _bus_of(self, status: Mapping[str, Any]) -> _NowBus:
+        return _NowBus(self._agent, AgentPort(int((status.get("bus") or {}).get("baud") or 9_600)))
 
     def _without_agent(self, problems: list[str]) -> Snapshot:
         journal = journal_facts(self._config.journal_path)

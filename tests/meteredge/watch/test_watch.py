@@ -20,12 +20,18 @@ from tests.meteredge.node import BASELINE_EXPORT, Node
 from textual.widgets import Static
 
 from meterbridge.__main__ import main
+from meterchain.embedded import START
 from meteredge.clock import SystemClock, VirtualClock
 from meteredge.config import load
 from meteredge.watch.panels import TITLES, panels
 from meteredge.watch.screen import Watch
-from meteredge.watch.snapshot import Live, OnChain, Snapshot, answered_share
+from meteredge.watch.snapshot import BRIDGE_WELL, Live, OnChain, Snapshot, answered_share
 from meteredge.watch.source import NodeSource
+from metersim.bus.line import Line
+from metersim.bus.loop import SegmentPlan
+from metersim.bus.running import in_thread as buses_in_thread
+from metersim.meters.installation import Installation
+from metersim.meters.meter import MeterPlan
 
 NOON = 1_782_043_200.0
 BUSY = Snapshot(
@@ -83,6 +89,27 @@ def test_beside_an_agent_the_meter_is_read_through_it(enrolled: Cabinet, node: N
     assert now.live.export_mwh == BASELINE_EXPORT
     assert now.chain is not None
     assert now.chain.status == "active"
+
+
+@pytest.mark.parametrize(
+    ("age_s", "says"),
+    [(5_000, BRIDGE_WELL), (60, "the tamper contact opened 60 s ago, 3 times in all")],
+)
+def test_beside_an_agent_the_bridge_is_read_through_it(enrolled: Cabinet, node: Node, age_s: int, says: str) -> None:
+    line = Line(9_600, "8N1")
+    settings = {"uptime": 90_000, "tamper_events": 3, "tamper_age": age_s}
+    meter = MeterPlan("sdm120", Installation(1), line, since_utc=START)
+    bridge = MeterPlan("bridge", Installation(1), line, unit=247, since_utc=START, settings=settings)
+    with buses_in_thread([SegmentPlan(line, (meter, bridge))]) as buses:
+        buses.set_time(START)
+        enrolled.port, enrolled.more = buses.ports[0], "[bridge]\nunit = 247"
+        with running(enrolled, node.chain):
+            source = NodeSource(load(enrolled.config), SystemClock(), lambda _url: node.chain)
+            now = source.look()
+            source.close()
+    assert now.bridge == says
+    assert ("bridge", says) in panels(now, None)["bus"]
+    assert (says in now.problems) is (says != BRIDGE_WELL)
 
 
 def test_json_is_a_document_a_look(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
