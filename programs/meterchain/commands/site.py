@@ -1,5 +1,6 @@
 """`meterbridge site`: one deployment, from a wallet to a running site."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -112,9 +113,12 @@ app.add_typer(site_authority.app, name="authority")
 @app.command()
 def wallet(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where it goes, mode 0600; nothing is overwritten.")],
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Make a new wallet and print its address; keep the file secret, and a copy of it safe."""
-    typer.echo(str(create_wallet(file.expanduser()).pubkey()))
+    address = str(create_wallet(file.expanduser()).pubkey())
+    typer.echo(json.dumps({"schema": 1, "address": address}) if as_json else address)
 
 
 def _refuse_undeployed(here: Session) -> None:

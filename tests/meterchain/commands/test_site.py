@@ -68,6 +68,9 @@ def test_a_payer_without_enough_money_is_told_how_much_before_anything_is_sent(
 def test_an_airdrop_pays_for_a_deployment_on_a_local_chain(operator: Operator, tmp_path: Path) -> None:
     made = operator.run(app, "wallet", tmp_path / "new.json")
     assert Pubkey.from_string(made.out.strip())
+    again = operator.run(app, "wallet", tmp_path / "new.json")
+    assert again.code == 4, "nothing is overwritten"
+    assert Pubkey.from_string(operator.run(app, "wallet", tmp_path / "other.json", "--json").document["address"])
     assert operator.run(app, "deploy", "--authority", tmp_path / "new.json", "--airdrop", 50).code == 0
     assert operator.run(app, "verify").code == 0
 
