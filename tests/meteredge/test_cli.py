@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -228,7 +229,8 @@ def test_a_running_agent_is_small_reads_without_a_chain_and_leaves_at_sigterm(
         assert document["meters"][0]["export_mwh"] == BASELINE_EXPORT
         _wait_for(lambda: "cannot be reached" in (json.loads(status_file.read_text())["delivery_problem"] or ""))
         with AgentSocket(load(cabinet.config).socket_path) as asked:
-            assert asked.ask(Status())["pid"] == agent.pid
+            status = asked.ask(Status())
+            assert (status["pid"], status["version"]) == (agent.pid, version("meterbridge"))
             assert asked.ask(Counts())["replies"] >= 1
             assert {frame.dir for frame in asked.ask(Frames()).frames} == {"tx", "rx"}
         os.kill(agent.pid, signal.SIGTERM)

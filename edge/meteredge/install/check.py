@@ -1,10 +1,12 @@
 """`agent check`: everything that is wrong with a configuration, without opening a port or asking the chain."""
 
 import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from meteredge import profiles
-from meteredge.config import ConfigError, load
+from meteredge.config import AgentConfig, ConfigError, load
 from meteredge.profiles.errors import ProfileError
 
 
@@ -12,15 +14,30 @@ def mistakes(path: Path) -> tuple[str, ...]:
     """One line for each thing that is wrong; empty if the agent can start with this file."""
     found: list[str] = []
     try:
-        load(path)
+        config = load(path)
     except ConfigError as error:
         found += str(error).splitlines()
+    else:
+        found += _mixed_phases(path, config)
     for name in _profiles_named(path):
         try:
             profiles.load(name)
         except ProfileError as error:
             found.append(f"{path}: 'meter.profile': {error}")
     return tuple(found)
+
+
+def _mixed_phases(path: Path, config: AgentConfig) -> Iterator[str]:
+    """Meters that add their phases otherwise than the site says; a profile that cannot be read is told elsewhere."""
+    site = config.site.phase_accounting
+    for meter in config.meters:
+        with suppress(ProfileError):
+            is_so = profiles.load(meter.profile).phases_added(meter.phase_accounting)
+            if None not in (site, is_so) and is_so != site:
+                yield (
+                    f"{path}: 'site.phase_accounting' is {site}, and {meter.id} adds its phases as {is_so}: the same "
+                    "flow would mint other amounts; choose another meter, or set it otherwise"
+                )
 
 
 def _profiles_named(path: Path) -> tuple[str, ...]:

@@ -198,6 +198,10 @@ def wanted_by(
 def key_level(meter: Meter, claim_file: Path) -> str:
     """What the meter's key is worth, by the claim that it was enrolled with.  Raises ClaimError for another one."""
     claim = read_claim(claim_file)
+    if not any(meter.cert_hash):
+        raise ClaimError(
+            f"the registry holds no paper's sha256 for {meter.meter_id}: it vouches for no level of its key"
+        )
     if meter_changes.digest_of(claim_file) != meter.cert_hash or claim.public_key != str(meter.meter_key):
         raise ClaimError(
             f"{claim_file}: not what {meter.meter_id}'s present key was enrolled with: the registry has the sha256 of "

@@ -70,3 +70,13 @@ def test_the_command_says_all_mistakes_at_once(tmp_path: Path, capsys: pytest.Ca
     path.write_text(CONFIG)
     assert main(["agent", "check", "--config", str(path)]) == 0
     assert capsys.readouterr().out == f"{path}: good\n"
+
+
+def test_a_meter_that_adds_its_phases_otherwise_than_its_site_is_a_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "agent.toml"
+    text = CONFIG.replace("sdm120", "em340").replace("[meter]", 'phase_accounting = "vector"\n[meter]')
+    path.write_text(text)
+    (mistake,) = mistakes(path)
+    assert "METER_001 adds its phases as per_phase" in mistake
+    path.write_text(text.replace('"vector"', '"per_phase"'))
+    assert mistakes(path) == ()
