@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from solders.keypair import Keypair
@@ -12,7 +13,7 @@ from tests.meterchain.test_audit_events import Retelling, changed, faults
 
 from meterchain import instructions
 from meterchain.audit_events import checks
-from meterchain.chain import Receipt
+from meterchain.chain import ChainUnreachable, Receipt
 from meterchain.ed25519 import PRECOMPILE, BadSignature, Signed, possession_message, signatures_in, verify_message
 from meterchain.embedded import EmbeddedChain
 from meterchain.history import Archive
@@ -170,6 +171,26 @@ def test_several_transactions_are_asked_for_at_once_and_told_in_order(
     several = Archive(Retelling(chain, meet), built, at_once=4).walk()  # type: ignore[arg-type]
     assert several == one
     assert not meeting.broken
+
+
+def test_a_walk_of_several_at_once_that_was_cut_off_goes_on(
+    chain: EmbeddedChain, built: Programs, books: Signer, tmp_path: Path
+) -> None:
+    path, asked = tmp_path / "history.jsonl", []
+
+    def dies(signature: str, receipt: Receipt) -> Receipt:
+        asked.append(signature)
+        if len(asked) == 7:
+            raise ChainUnreachable("the line went dead")
+        return receipt
+
+    archive = Archive(Retelling(chain, dies), built, path, at_once=2)  # type: ignore[arg-type]
+    with pytest.raises(ChainUnreachable):
+        archive.walk()
+    archive.close()
+    later = Archive(chain, built, path, at_once=2)
+    assert later.walk() == Archive(chain, built).walk()
+    later.close()
 
 
 def test_signatures_that_lie_elsewhere_or_nowhere_are_none() -> None:
