@@ -49,7 +49,9 @@ def left_alone_well(days: Days) -> None:
 def assert_nothing_piles_up(days: Days) -> None:
     assert days.resident_kib[-1] - days.resident_kib[1] <= GROWTH_KIB, days.resident_kib
     gc.collect()
-    alive = Counter(type(one).__qualname__ for one in gc.get_objects() if type(one).__module__.startswith("meteredge"))
+    alive = Counter(
+        type(one).__qualname__ for one in gc.get_objects() if str(type(one).__module__).startswith("meteredge")
+    )
     assert alive["Row"] <= len(days.world.signed) + 10  # the play's
     assert all(number <= 200 for name, number in alive.items() if name != "Row"), alive
 
