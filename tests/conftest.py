@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
 from solders.keypair import Keypair
 from tests.copies import copy_programs
 
@@ -14,6 +15,9 @@ from meterchain.site import Site, SiteSettings, initialise
 from meterchain.units import Lamports
 
 SOL = 1_000_000_000
+
+settings.register_profile("meterbridge", deadline=None)  # a busy machine is no fault of an example
+settings.load_profile("meterbridge")
 
 Funded = Callable[[str], Keypair]
 
