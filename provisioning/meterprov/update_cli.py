@@ -17,7 +17,7 @@ def update_key(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Make the site's release key (0600, never over a file) and print its public half, for [site] of the site file.
+    """Make the site's release key (0600, never over a file) and print its public half for the site file.
 
     Whoever has the secret half decides what the nodes run: keep it off line.  Exit codes: 0 made, 4 there is a file.
     """
