@@ -151,10 +151,11 @@ def _show(document: dict[str, Any], *, as_json: bool) -> None:
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from meteredge.status import rows_for_people
 
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in rows_for_people(document):
-        table.add_row(name, value)
+        table.add_row(name, Text(value))  # what stands in brackets is a table's name, no markup
     Console().print(table)

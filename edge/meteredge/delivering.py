@@ -16,6 +16,8 @@ DELIVER_AGAIN_S = 5.0
 """How soon to look whether what was sent is final, and the first pause after a failure."""
 DELIVER_AGAIN_MOST_S = 300.0
 IDLE_S = 900.0
+NOT_ENROLLED_S = 30.0
+"""How soon to look again whether the meter was assigned: until then no slot can be closed."""
 CLOCK_APART_S = 30.0
 """The chain takes readings up to so far in its future (MAX_FUTURE_SKEW_SECS)."""
 
@@ -69,6 +71,8 @@ class Deliverer:
             self.on_change()
         if report.verdict is Verdict.RETRY:
             return self._pause_s()
+        if self.agent.journal.install() is None:
+            return NOT_ENROLLED_S
         return DELIVER_AGAIN_S if report.verdict is None and self.agent.journal.undelivered() else IDLE_S
 
     def _pause_s(self) -> float:
