@@ -136,4 +136,4 @@ def test_a_fresh_local_chain_takes_a_site_and_its_audit_holds(built: Programs) -
     assert document["ok"]
     assert document["meters"] == []
     assert [check["name"] for check in document["checks"]].count("the history is whole") == 1
-    assert len(document["checks"]) == 8 + 5
+    assert len(document["checks"]) == 8 + 6
