@@ -48,8 +48,12 @@ wheel=$1
 set -- "$payload"/wheels/pip-*.whl
 [ -f "$1" ] || failed wheels "pip-*.whl is missing in $payload/wheels"
 pip=$1
-set -- "$payload"/wheels/starlette-*.whl # the status page's; whoever left it out of the payload has no page
-[ -f "$1" ] && wheel="$wheel[web]"
+extras=
+for part in web:starlette technician:textual; do # whoever left one out of the payload has no page, or no screen
+    set -- "$payload/wheels/${part#*:}"-*.whl
+    [ -f "$1" ] && extras="$extras,${part%%:*}"
+done
+[ -n "$extras" ] && wheel="$wheel[${extras#,}]"
 
 # -- the environment: the slot that was made from these very wheels, else a new one in the slot that is not in use
 digest=$(cat "$payload"/wheels/*.whl | sha256sum | cut -c-64)

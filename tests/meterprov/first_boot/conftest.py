@@ -59,13 +59,13 @@ class Card:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """meterbridge, all that it and its page need and pip, for Python 3.13 on this machine."""
+    """meterbridge, all that it, its page and its screen need and pip, for Python 3.13 on this machine."""
     folder = tmp_path_factory.mktemp("wheels")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, TREE], check=True)
     ours = next(folder.glob("meterbridge-*.whl"))
     words = ["download", "--only-binary=:all:", "--python-version=3.13", "--implementation=cp", *PLATFORMS]
-    subprocess.run([*pip, *words, "--dest", folder, f"{ours}[web]", "pip"], check=True)
+    subprocess.run([*pip, *words, "--dest", folder, f"{ours}[web,technician]", "pip"], check=True)
     return folder
 
 

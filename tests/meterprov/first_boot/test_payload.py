@@ -39,6 +39,7 @@ def test_a_node_made_from_the_site_file_installs_itself(card: Card, wheels: Path
     outcome = json.loads((card.folder / "outcome.json").read_text())
     assert (outcome["ok"], outcome["meter_id"]) == (True, "METER_007")
     assert outcome["claim"]["state"] == "waiting", "there is no meter yet"
+    assert card.trixie.run("/opt/meterbridge/current/bin/python", "-c", "import textual, starlette").returncode == 0
     config = load_config(card.path("/etc/meterbridge/agent.toml"))
     assert config.chain.programs is not None
     assert set(load(card.path(config.chain.programs))) == set(NAMES)
