@@ -18,7 +18,7 @@ from meterchain.programs import Programs
 from meteredge.agent import Agent
 from meteredge.bus import Bus
 from meteredge.clock import Clock
-from meteredge.config import AgentConfig
+from meteredge.config import AgentConfig, ConfigError
 from meteredge.courier import Courier
 from meteredge.frame_ring import FrameRing
 from meteredge.journal import Identity, Journal, State
@@ -42,8 +42,10 @@ def _courier(config: AgentConfig, clock: Clock) -> Courier | None:
     """Who publishes the records of the only meter of `config`; None where the node pays itself.  Raises BrokerError."""
     if config.relay is None:
         return None
-    from meterchain.relay.broker import broker_at, publish  # nodes that pay themselves do without the MQTT client
-
+    try:  # nodes that pay themselves do without the MQTT client
+        from meterchain.relay.broker import broker_at, publish
+    except ModuleNotFoundError as missing:
+        raise ConfigError(f"[relay] needs {missing.name}: pip install 'meterbridge[relay]'") from None
     wanted = config.relay
     broker = broker_at(
         wanted.broker,

@@ -32,19 +32,14 @@ class Board:
 
     def snapshot(self) -> Snapshot:
         """The newest one; the first is taken when it is asked for."""
-        found = self._snapshot
-        if found is None:
-            self.look()
-            found = self._snapshot
-        if found is None:
-            raise AssertionError("look leaves a snapshot")
-        return found
+        return self._snapshot or self.look()
 
-    def look(self) -> None:
+    def look(self) -> Snapshot:
         """Ask the agent and the journals."""
-        self._snapshot = take(self.config, self.clock.utc(), dict(self._sheets))
+        self._snapshot = seen = take(self.config, self.clock.utc(), dict(self._sheets))
         self.number += 1
         self.on_look()
+        return seen
 
     def examine_when_due(self) -> None:
         """Ask the doctor, unless that was done a while ago or a slot is being closed: he reads the meter."""

@@ -71,8 +71,10 @@ def run(
     Start as many as you like with one --group: the broker deals the messages out among them, and a relay that dies
     costs a minute.  Exit codes: 0 stopped; 3 the chain cannot be reached at the start; 4 refused.
     """
-    from meterchain.relay.broker import broker_at
-
+    try:
+        from meterchain.relay.broker import broker_at
+    except ModuleNotFoundError as missing:
+        raise typer.BadParameter(f"{missing.name} is not installed: pip install 'meterbridge[relay]'") from None
     wallet = load_wallet(payer.expanduser(), "the relay")
     where = broker_at(broker, username=username, password_file=password_file, ca_file=ca_file)
     with session(context, rpc, programs) as here, ExitStack() as stack:

@@ -107,7 +107,7 @@ class Relay:
             turn.not_ours += self.kept.take_in(window, views.get(window.meter_id))
         self.kept.forget_delivered(views)
         for meter_id in self.kept.meters():
-            if views[meter_id].state is None:
+            if (view := views.get(meter_id)) is not None and view.state is None:
                 self._send([build.init_meter_state(self.programs, self.payer.pubkey(), meter_id)], turn, SETTLE_UNITS)
 
     def _due(self) -> dict[str, list[tuple[int, SignedRecord]]]:

@@ -9,10 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from meterchain.relay.broker import Broker, listen
 from meterchain.relay.delivery import Relay, Turn
 from meterchain.relay.window import Window, WindowError, decode, meter_of
+
+if TYPE_CHECKING:
+    from meterchain.relay.broker import Broker
 
 MOST_WAITING = 2_000
 """Windows in the queue; one has at most 6.4 kB."""
@@ -71,8 +74,10 @@ class Intake:
 
 
 @contextmanager
-def listening(broker: Broker, intake: Intake, group: str, name: str) -> Iterator[None]:
+def listening(broker: "Broker", intake: Intake, group: str, name: str) -> Iterator[None]:
     """Fill `intake` from the broker in a thread of its own, until the block ends."""
+    from meterchain.relay.broker import listen
+
     loop = asyncio.new_event_loop()
     task = loop.create_task(listen(broker, intake.domain, group, name, intake.take, intake.note))
 

@@ -1,5 +1,6 @@
 """A relay's turn: genuine records go four by four, strangers' cost nothing, nobody has to trust it."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from solders.keypair import Keypair
 from tests.meterchain.conftest import NewMeter, Signer
 from tests.meterchain.relay.conftest import NewRelay, next_record, window_of
 
+from meterbridge.__main__ import main
 from meterchain import instructions
 from meterchain.accounts import MeterStatus
 from meterchain.chain import ChainUnreachable
@@ -20,6 +22,7 @@ from meterchain.relay.kept import MOST_ROWS_A_METER
 from meterchain.relay.tables import Tables, TablesError
 from meterchain.site import Site
 from meterchain.units import Seq, UnixTime
+from meterchain.wallets import create_wallet
 
 
 def _one_slot(meters: list[Signer]) -> list[SignedRecord]:
@@ -148,6 +151,34 @@ def test_a_chain_that_is_away_loses_nothing_that_a_node_does_not_bring_again(rel
     assert relay.turn([window]).problem == "no answer"
     relay.chain = chain
     assert relay.turn([window]).delivered == {"METER_001": [1]}
+
+
+def test_an_rpc_that_loses_a_meter_for_a_moment_stops_nothing(
+    relay: Relay, new_meter: NewMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter, other = new_meter("METER_001"), new_meter("METER_002")
+    windows, look = [window_of([next_record(each)]) for each in (meter, other)], delivery.look
+    relay.kept.take_in(windows[0], look(relay.chain, relay.programs, ["METER_001"])["METER_001"])
+
+    def without_the_first(*asked):  # noqa: ANN002, ANN202
+        return {name: view for name, view in look(*asked).items() if name != "METER_001"}
+
+    monkeypatch.setattr(delivery, "look", without_the_first)
+    assert "METER_002" in relay.turn([windows[1]]).delivered
+    monkeypatch.setattr(delivery, "look", look)
+    relay.turn([windows[0]])
+    assert (meter.state().seq, other.state().seq) == (1, 1)
+
+
+def test_without_the_mqtt_client_the_command_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "meterchain.relay.broker", raising=False)
+    monkeypatch.setitem(sys.modules, "aiomqtt", None)
+    wallet = tmp_path / "relay.json"
+    create_wallet(wallet)
+    assert main(["relay", "run", "--payer", str(wallet), "--broker", "mqtts://broker.example"]) == 2
+    assert "pip install 'meterbridge[relay]'" in capsys.readouterr().err
 
 
 def test_it_mints_at_its_cadence(relay: Relay, meter: Signer) -> None:
