@@ -43,6 +43,7 @@ def test_fifteen_meters_take_four_transactions_and_one_table(relay: Relay, new_m
     turn = relay.turn([window_of([record]) for record in _one_slot(meters)])
     assert len(turn.receipts) == 4
     assert len(relay.tables.found) == 1
+    assert 95_000 <= turn.fees_lamports <= 95_010, "docs/relay.md shows it; each salt costs a lamport or none"
     assert all(meter.state().seq == 1 for meter in meters)
 
 
