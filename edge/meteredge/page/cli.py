@@ -76,25 +76,28 @@ def show(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="The same as one JSON document.")] = False,
 ) -> None:
-    """Write the page once, doctor's sheet included, to stdout.  Exit code 1 if the node is not healthy."""
+    """Write the page once, doctor's sheet included, to stdout.  Exit code 1 if the node is not healthy.
+
+    While the agent closes a slot the doctor waits for the meter, two minutes at most, and says so.
+    """
     from meteredge.page import html
     from meteredge.page.snapshot import document
 
-    board = _board(config, lambda: None)
-    board.examine_when_due()
+    board = _board(config, lambda: None, lambda sentence: typer.echo(sentence, err=True))
+    board.examine_now()
     seen = board.snapshot()
     typer.echo(json.dumps(document(seen)) if as_json else html.page(seen))
     raise typer.Exit(NOT_HEALTHY if seen.problems else 0)
 
 
-def _board(path: Path, on_look: Callable[[], None]) -> "Board":
+def _board(path: Path, on_look: Callable[[], None], tell: Callable[[str], None] = lambda _sentence: None) -> "Board":
     from meteredge.clock import SystemClock
     from meteredge.config import load
     from meteredge.doctor.examine import Bench, examine
     from meteredge.page.running import Board
 
     clock = SystemClock()
-    bench = Bench(clock, open_port=_no_port)
+    bench = Bench(clock, tell=tell, open_port=_no_port)
     return Board(load(path), clock, lambda config: examine(config, bench), on_look)
 
 

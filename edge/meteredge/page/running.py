@@ -43,12 +43,15 @@ class Board:
 
     def examine_when_due(self) -> None:
         """Ask the doctor, unless that was done a while ago or a slot is being closed: he reads the meter."""
-        now = self.clock.monotonic()
-        due = self._examined_at is None or now - self._examined_at >= DOCTOR_EVERY_S
+        due = self._examined_at is None or self.clock.monotonic() - self._examined_at >= DOCTOR_EVERY_S
         if due and not seconds_left_of_window(self.clock.utc()):
-            self._examined_at = now
-            for one in self.config.each():
-                self._sheets[one.meter.id] = self.examine(one)
+            self.examine_now()
+
+    def examine_now(self) -> None:
+        """Ask the doctor for every meter, at any time: while a slot is closed the agent itself makes him wait."""
+        self._examined_at = self.clock.monotonic()
+        for one in self.config.each():
+            self._sheets[one.meter.id] = self.examine(one)
 
     def keep_fresh(self, stop: threading.Event) -> None:
         """Until `stop` is set."""

@@ -16,7 +16,7 @@ from tests.meteredge.node import Node, closing, install_at
 from tests.meteredge.page.conftest import Serve
 
 from meterbridge.__main__ import main
-from meteredge.clock import VirtualClock
+from meteredge.clock import SystemClock, VirtualClock
 from meteredge.config import AgentConfig, load
 from meteredge.doctor.sheet import Line, Sheet
 from meteredge.journal import Journal
@@ -135,6 +135,19 @@ def test_the_doctor_comes_every_five_minutes_and_not_while_a_slot_is_closed(cabi
     assert visits == [110.0, 410.0]
 
 
+def test_whoever_asks_now_gets_the_doctor_while_a_slot_is_closed_too(cabinet: Cabinet) -> None:
+    board = board_of(cabinet)
+    board.clock = clock = VirtualClock(NOON + 50)
+    board.examine_when_due()
+    assert board.look().meters[0].sheet is None
+    board.examine_now()
+    assert board.look().meters[0].sheet is WELL
+    clock.advance(DOCTOR_EVERY_S - 1)
+    board.examine = lambda _config: ILL
+    board.examine_when_due()
+    assert board.look().meters[0].sheet is WELL
+
+
 def test_what_comes_from_outside_cannot_write_the_page() -> None:
     ill = replace(
         BUSY, meters=(replace(BUSY.meters[0], sheet=ILL, said={"slot_problem": "<script>alert(1)</script>"}),)
@@ -187,7 +200,11 @@ def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
     assert asked <= there
 
 
-def test_the_command_writes_the_page_once(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("into_slot_s", [0, 109, 110, 300, 896])
+def test_the_command_writes_the_page_once_with_the_sheet_at_any_time(
+    cabinet: Cabinet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, into_slot_s: int
+) -> None:
+    monkeypatch.setattr(SystemClock, "utc", lambda _self: NOON + into_slot_s)
     assert main(["page", "show", "--json", "--config", str(cabinet.config)]) == 1
     document = json.loads(capsys.readouterr().out)
     assert (document["schema"], document["healthy"]) == (1, False)
