@@ -15,6 +15,7 @@ from typing import Any
 
 from meterchain.chain import Chain
 from meterchain.rpc import RpcChain
+from meterchain.systemd import Systemd
 from meteredge.clock import SystemClock
 from meteredge.closing import Closer, close_slots
 from meteredge.config import AgentConfig
@@ -24,7 +25,6 @@ from meteredge.socket_answers import AgentAnswers
 from meteredge.socket_server import SocketServer
 from meteredge.station import Post, Station
 from meteredge.status_file import StatusFile, StatusFileError
-from meteredge.systemd import Systemd
 from meteredge.told import Told
 
 JOIN_S = 10.0

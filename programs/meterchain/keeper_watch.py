@@ -1,8 +1,6 @@
 """What watches a keeper while it runs: log lines, alarms as they come and go, metrics, systemd's watchdog."""
 
 import logging
-import os
-import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ from meterchain.chain import Chain, ChainUnreachable
 from meterchain.keeper import Turn
 from meterchain.keeper_alarms import Alarm, Heard, Limits, alarms, heard_from
 from meterchain.programs import Programs
+from meterchain.systemd import Systemd
 from meterchain.units import Lamports, UnixTime
 
 if TYPE_CHECKING:
@@ -19,16 +18,6 @@ if TYPE_CHECKING:
 
 HEARD_EVERY_S = 60
 """The meters are asked about once in so many seconds of chain time."""
-
-
-def notify(text: str) -> None:
-    """Tell systemd (sd_notify); does nothing where no service manager listens."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    place = "\0" + address[1:] if address.startswith("@") else address
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-        line.sendto(text.encode(), place)
 
 
 @dataclass
@@ -39,6 +28,7 @@ class Watchman:
     programs: Programs
     payer: Pubkey
     log: logging.Logger
+    manager: Systemd
     limits: Limits = field(default_factory=Limits)
     metrics: "Metrics | None" = None
     standing: dict[tuple[str, str], Alarm] = field(default_factory=dict)
@@ -54,7 +44,8 @@ class Watchman:
                 self._turned(seen)
             except ChainUnreachable as error:
                 self._away(error)
-        notify("READY=1\nWATCHDOG=1")
+        self.manager.ready()
+        self.manager.alive()
 
     def _away(self, error: ChainUnreachable) -> None:
         self.log.warning("the chain does not answer: %s", error)

@@ -22,6 +22,7 @@ from meterchain.keeper_watch import Watchman
 from meterchain.market.accounts import Side
 from meterchain.programs import Programs
 from meterchain.site import Site
+from meterchain.systemd import Systemd
 from meterchain.units import Lamports, UnixTime
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def test_a_keeper_that_may_not_trigger_says_so(place: Place, keeper: Keeper) -> 
 @pytest.fixture
 def watch(place: Place, keeper: Keeper) -> Watchman:
     log = logging.getLogger("test keeper")
-    return Watchman(place.chain, place.programs, keeper.payer.pubkey(), log, Limits(), instruments())
+    return Watchman(place.chain, place.programs, keeper.payer.pubkey(), log, Systemd({}), Limits(), instruments())
 
 
 def test_an_alarm_is_logged_when_it_comes_and_when_it_goes(

@@ -40,7 +40,7 @@ def run(
         from meteredge.page.app import app as routes
     except ModuleNotFoundError as missing:
         raise typer.BadParameter(f"{missing.name} is not installed: pip install 'meterbridge[web]'") from None
-    from meteredge.systemd import Systemd
+    from meterchain.systemd import Systemd
 
     host, port = _address(listen)
     manager, stop = Systemd(os.environ), threading.Event()

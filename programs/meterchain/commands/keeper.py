@@ -1,6 +1,7 @@
 """`meterbridge keeper`: cranks the market, epoch after epoch."""
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,9 +17,10 @@ from meterchain.keeper import Keeper, Pace, Turn, Watch
 from meterchain.keeper import run as keep_running
 from meterchain.keeper_alarms import Alarm, Limits
 from meterchain.keeper_plan import Action, State
-from meterchain.keeper_watch import Watchman, notify
+from meterchain.keeper_watch import Watchman
 from meterchain.market import kept
 from meterchain.market.reading import fetch_books
+from meterchain.systemd import Systemd
 from meterchain.wallets import load_wallet
 
 if TYPE_CHECKING:
@@ -63,14 +65,15 @@ def run(
     with stall(context, rpc, programs, market) as here, ExitStack() as stack:
         metrics = _metrics(stack, listen)
         keeper = Keeper(here.chain, here.programs, here.market.address, wallet, stand_by, _keeping(here, keep))
-        watch = Watchman(here.chain, here.programs, wallet.pubkey(), service_log("meterbridge.keeper"), limits, metrics)
+        log, manager = service_log("meterbridge.keeper"), Systemd(os.environ)
+        watch = Watchman(here.chain, here.programs, wallet.pubkey(), log, manager, limits, metrics)
         if once:
             turn = keeper.turn()
             watch(turn)
             _conclude(here, turn, list(watch.standing.values()), as_json=as_json)
             raise typer.Exit(CHECK_SAID_NO if watch.standing else 0)
         keep_running(keeper, stop_by_signal(stack).wait, _forgetting(here, watch), Pace())
-        notify("STOPPING=1")
+        manager.stopping()
 
 
 def _keeping(here: Stall, folder: Path | None) -> Callable[[State, Action], None]:

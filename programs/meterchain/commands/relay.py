@@ -1,5 +1,6 @@
 """`meterbridge relay`: pays for the delivery of records that nodes publish over MQTT."""
 
+import os
 import secrets
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,13 +13,13 @@ from meterchain import pdas
 from meterchain.commands.service import Listen, require_prometheus, serve_metrics, service_log, stop_by_signal
 from meterchain.commands.session import LOCAL, AsJson, ProgramsDir, Rpc, present, session
 from meterchain.instructions.building import INSTRUCTIONS_SYSVAR
-from meterchain.keeper_watch import notify
 from meterchain.programs import Programs
 from meterchain.relay.delivery import Relay, Turn
 from meterchain.relay.running import Intake, listening
 from meterchain.relay.running import run as keep_running
 from meterchain.relay.tables import Tables
 from meterchain.relay.watching import Watchman
+from meterchain.systemd import Systemd
 from meterchain.wallets import load_wallet
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def run(
         tables = Tables(here.chain, wallet, state / "tables.json", shared_accounts(here.programs))
         tables.open()
         intake = Intake(domain)
-        log = service_log("meterbridge.relay")
-        watch = Watchman(here.chain, wallet.pubkey(), log, intake, _metrics(stack, listen))
+        log, manager = service_log("meterbridge.relay"), Systemd(os.environ)
+        watch = Watchman(here.chain, wallet.pubkey(), log, intake, manager, _metrics(stack, listen))
         stopped = stop_by_signal(stack)
         stack.enter_context(listening(where, intake, group, f"relay-{secrets.token_hex(6)}"))
         log.info("relay of %s on %s, group %s", domain.hex(), where.name, group)
@@ -93,7 +94,7 @@ def run(
             here.chain.sent.clear()  # a command's list of what it sent would grow for as long as the relay runs
 
         keep_running(Relay(here.chain, here.programs, domain, wallet, tables, settle_every), intake, stopped, watched)
-        notify("STOPPING=1")
+        manager.stopping()
 
 
 @app.command()

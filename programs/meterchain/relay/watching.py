@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from solders.pubkey import Pubkey
 
 from meterchain.chain import Chain, ChainError
-from meterchain.keeper_watch import notify
 from meterchain.relay.delivery import Turn
 from meterchain.relay.running import Intake
+from meterchain.systemd import Systemd
 from meterchain.units import Lamports
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Watchman:
     payer: Pubkey
     log: logging.Logger
     intake: Intake
+    manager: Systemd
     metrics: "Metrics | None" = None
     _told: str | None = None
     _meters: frozenset[str] = frozenset()
@@ -54,7 +55,8 @@ class Watchman:
         self._told = problem
         if self.metrics:
             self.metrics.note(turn, self.intake)
-        notify("READY=1\nWATCHDOG=1")
+        self.manager.ready()
+        self.manager.alive()
 
     def _poverty(self) -> str | None:
         needed = FEE_DAYS * SLOTS_A_DAY * FEE_A_RECORD * len(self._meters)

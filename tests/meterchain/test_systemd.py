@@ -1,4 +1,4 @@
-"""What systemd hears of the agent."""
+"""What systemd hears of a service of ours."""
 
 import os
 import socket
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from meteredge.systemd import Systemd
+from meterchain.systemd import Systemd
 
 
 @pytest.fixture
