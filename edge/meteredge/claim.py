@@ -12,12 +12,12 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from meterchain.claim import Claim, NodeTold
+from meterchain.durable import sync_folder, write_new, write_whole
 from meterchain.units import InstallId, Seq
 from meteredge.agent_bus import AgentBus, AgentPort
 from meteredge.board import board_serial
 from meteredge.clock import Clock
 from meteredge.config import AgentConfig, ConfigError, load
-from meteredge.durable import sync_folder, write_new
 from meteredge.journal import Journal, Row
 from meteredge.journal_schema import JournalError
 from meteredge.key_rotation import make_next
@@ -150,11 +150,7 @@ def make_wanted(path: Path, clock: Clock, read: Callable[[AgentConfig, Clock], R
         install_id=InstallId(order["install_id"]),
         read=read,
     )
-    draft = folder / f".{MADE}"
-    draft.unlink(missing_ok=True)
-    write_new(draft, made.model_dump_json(by_alias=True, indent=1).encode())
-    draft.replace(folder / MADE)
-    sync_folder(folder)
+    write_whole(folder / MADE, made.model_dump_json(by_alias=True, indent=1).encode())
     return folder / MADE
 
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from meteredge.durable import sync_file, sync_folder
+from meterchain.durable import replace, sync_file, sync_folder
 
 APPLICATION_ID = 0x474D_524A
 """`GMRJ`: tells a journal from any other SQLite file."""
@@ -220,8 +220,7 @@ def _copy(connection: sqlite3.Connection, copy: Path) -> None:
     draft.unlink(missing_ok=True)
     connection.execute("VACUUM INTO ?", (str(draft),))
     sync_file(draft)
-    draft.rename(copy)
-    sync_folder(copy.parent)
+    replace(draft, copy)
 
 
 def _unwritable(path: Path, error: OSError) -> JournalUnwritable:

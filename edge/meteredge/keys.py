@@ -19,7 +19,7 @@ from typing import Final
 from nacl.signing import SigningKey
 from solders.keypair import Keypair
 
-from meteredge.durable import sync_folder, write_new
+from meterchain.durable import replace, write_once
 
 LEVEL: Final = "file"
 """Where a key of this file's lies, as the claim names it: whoever has the card has the key."""
@@ -61,14 +61,8 @@ def _write_once(path: Path, content: bytes, what: str) -> None:
         raise KeyFileError(
             f"{path}: there is a {what} already and it stays; move it away by hand if you mean to replace it"
         )
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        write_new(draft, content)
-        try:
-            os.link(draft, path)  # unlike rename, never replaces a key that somebody else made in between
-        finally:
-            draft.unlink()
-        sync_folder(path.parent)
+        write_once(path, content)
     except FileExistsError:
         raise KeyFileError(f"{path}: there is a {what} already and it stays") from None
     except OSError as error:
@@ -89,8 +83,7 @@ def replace_key(waiting: Path, path: Path) -> None:
     Raises KeyFileError.
     """
     try:
-        waiting.replace(path)
-        sync_folder(path.parent)
+        replace(waiting, path)
     except OSError as error:
         raise KeyFileError(f"{path}: the new key cannot take its place ({error.strerror}); check the folder") from error
 

@@ -21,6 +21,7 @@ from typing import Any, TextIO
 from solders.pubkey import Pubkey
 
 from meterchain.chain import ChainError, Landed, Receipt, RememberingChain
+from meterchain.durable import write_whole
 from meterchain.idl import Event
 from meterchain.programs import Programs
 from meterchain.readings import Reading, readings
@@ -209,9 +210,7 @@ class Archive:
                 f"{path}: the history of another chain, other programs or an older version; name another file"
             )
         self._seen = {row["signature"]: row for row in rows[1:]}
-        part = path.with_name(f"{path.name}.part")
-        part.write_text("".join(json.dumps(row) + "\n" for row in [head, *rows[1:]]), "utf-8")
-        part.replace(path)
+        write_whole(path, "".join(json.dumps(row) + "\n" for row in [head, *rows[1:]]).encode())
         self._file = path.open("a", encoding="utf-8")
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from solders.keypair import Keypair
 
+from meterchain.durable import write_once
+
 KEYPAIR_SIZE = 64
 _MOST = 4_096
 
@@ -59,16 +61,11 @@ def create_wallet(path: Path) -> Keypair:
     """A new wallet at `path`, mode 0600.  Raises WalletError if there is anything already, or it cannot be written."""
     wallet = Keypair()
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        write_once(path, wallet.to_json().encode())
     except FileExistsError:
         raise WalletError(f"{path}: there is a file already and it stays; choose another name") from None
     except OSError as error:
         raise WalletError(f"{path}: the wallet cannot be written ({error.strerror})") from error
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(wallet.to_json())
-        file.flush()
-        os.fsync(file.fileno())
     return wallet
 
 

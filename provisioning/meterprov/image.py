@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from meterchain.durable import replace
 from meteredge.clock import Clock
-from meteredge.durable import sync_folder
 from meterprov import wheels as wheelhouse
 from meterprov.disk_image import CardLayout, read_layout
 from meterprov.fat import FatError, digests, fat_volume
@@ -78,8 +78,7 @@ def make_image(order: Order, wheels: Wheels, tell: Teller, clock: Clock) -> Imag
         found = digests(draft, layout.boot, plan.files)
         with tell.bar("hashing the image") as heard:
             image_sha256 = _digest(draft, source.size, heard)
-        draft.replace(order.output)
-        sync_folder(order.output.absolute().parent)
+        replace(draft, order.output)
     return ImageMade(
         at=int(clock.utc()),
         meter_id=order.meter.id,

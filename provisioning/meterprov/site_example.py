@@ -1,9 +1,9 @@
 """The annotated site file with METER_001 to METER_015, to begin with."""
 
-import os
 from importlib.resources import files
 from pathlib import Path
 
+from meterchain.durable import write_new
 from meterprov.site_file import SiteFileError
 
 
@@ -15,10 +15,8 @@ def example() -> str:
 def write_example(path: Path) -> None:
     """Write it to `path`, mode 0600, and never over a file.  Raises SiteFileError."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        write_new(path, example().encode())
     except FileExistsError:
         raise SiteFileError(f"{path}: there is a file already and it stays; name another one") from None
     except OSError as error:
         raise SiteFileError(f"{path}: cannot be written ({error.strerror}); name a folder of yours") from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(example())

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from nacl.signing import SigningKey
 
+from meterchain import durable
 from meteredge.clock import Clock
-from meteredge.durable import sync_folder
 from meteredge.install.release import File, Manifest, Release, parts_of, verify, write_release
 from meterprov import wheels as wheelhouse
 from meterprov.system import System
@@ -47,8 +47,7 @@ def make_bundle(
         write_release(draft, manifest, by_name, key)
         with draft.open("rb") as file:
             made = verify(file, key.verify_key, output.name)
-        draft.replace(output)
-        sync_folder(output.absolute().parent)
+        durable.replace(draft, output)
     finally:
         draft.unlink(missing_ok=True)
     return made

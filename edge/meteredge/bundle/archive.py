@@ -2,11 +2,11 @@
 
 import gzip
 import io
-import os
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from meterchain.durable import write_new
 from meteredge.bundle.contents import Entry
 
 
@@ -28,15 +28,11 @@ def write_archive(path: Path, found: Sequence[Entry], made_at: float) -> int:
             info.size, info.mtime, info.mode = len(content), int(made_at), 0o600
             archive.addfile(info, io.BytesIO(content))
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        write_new(path, packed.getvalue())
     except FileExistsError:
         raise BundleError(f"{path}: there is a file already; name another with --out") from None
     except OSError as error:
-        raise BundleError(f"{path}: {error.strerror}; name a folder that you may write to with --out") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(packed.getvalue())
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise BundleError(f"{path}: {error.strerror}; make room, or name another disk with --out") from error
+        raise BundleError(
+            f"{path}: {error.strerror}; name a folder with --out that you may write to and that has room"
+        ) from error
     return len(packed.getvalue())

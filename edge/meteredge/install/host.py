@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from meteredge.durable import sync_folder, write_new
+from meterchain.durable import replace, write_new
 from meteredge.install.errors import InstallFailed
 
 COMMAND_S = 120.0
@@ -75,10 +75,9 @@ class Host:
                 write_new(draft, content.encode())
                 self.own(draft, 0, gid)
                 draft.chmod(mode)
-                draft.replace(target)
+                replace(draft, target)
             finally:
                 draft.unlink(missing_ok=True)
-            sync_folder(target.parent)
         except OSError as error:
             raise InstallFailed(
                 f"{target}: {error.strerror}; nothing of it was written. Run as root, with room on the disk"
@@ -91,8 +90,7 @@ class Host:
         try:
             place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             draft.symlink_to(target)
-            draft.replace(place)
-            sync_folder(place.parent)
+            replace(draft, place)
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise InstallFailed(f"{place}: {error.strerror}; run as root") from error

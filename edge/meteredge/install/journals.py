@@ -7,8 +7,8 @@ place, unless a record was signed since: that one must never be signed again wit
 import sqlite3
 from pathlib import Path
 
+from meterchain.durable import replace
 from meteredge.config import load
-from meteredge.durable import sync_folder
 from meteredge.install.changes import CONFIG
 from meteredge.install.errors import InstallFailed
 from meteredge.install.host import Host
@@ -80,8 +80,7 @@ def go_back(path: Path, before: int | None) -> None:
     if before is None or schema_of(path) == before:
         return
     _empty_log(path)  # or what stands in it would be taken for the copy's
-    _copy_of(path, before).replace(path)
-    sync_folder(path.parent)
+    replace(_copy_of(path, before), path)
 
 
 def _copy_of(path: Path, schema: int) -> Path:

@@ -28,7 +28,7 @@ from nacl.signing import SigningKey, VerifyKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from solders.pubkey import Pubkey
 
-from meteredge.durable import write_new
+from meterchain.durable import new_file, write_new
 from meteredge.install.errors import InstallFailed, InstallRefused
 from meteredge.install.host import Host
 
@@ -137,8 +137,7 @@ def write_release(path: Path, manifest: Manifest, wheels: Mapping[str, Path], ke
     """Write the bundle to `path` (0600), signed; `wheels` by name.  Raises OSError, FileExistsError."""
     told = manifest.model_dump_json(by_alias=True, indent=1).encode()
     signature = key.sign(DOMAIN + told).signature
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    with new_file(path) as file:
         for name, content in ((MANIFEST, told), (SIGNATURE, signature)):
             file.write(_header(name, len(content)) + content + _padding(len(content)))
         for each in manifest.files:
@@ -148,8 +147,6 @@ def write_release(path: Path, manifest: Manifest, wheels: Mapping[str, Path], ke
                     file.write(piece)
             file.write(_padding(each.size))
         file.write(_END)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def verify(file: BinaryIO, key: VerifyKey, name: str) -> Release:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from meteredge.durable import sync_folder, write_new
+from meterchain.durable import sync_folder, write_new
 from meteredge.install.changes import CURRENT, SLOTS
 from meteredge.install.errors import InstallFailed
 from meteredge.install.host import Host

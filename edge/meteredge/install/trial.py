@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from meteredge.durable import sync_folder
+from meterchain.durable import sync_folder
 from meteredge.install.changes import CURRENT, PREVIOUS, TRIAL
 from meteredge.install.errors import InstallFailed
 from meteredge.install.host import Host

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from meterchain.chain import ChainError
+from meterchain.durable import write_whole
 from meterchain.market.accounts import Book, Side
 from meterchain.market.amounts import Scale
 from meterchain.market.curve import Curve, curve_of_orders
@@ -21,7 +22,7 @@ class NotKept(ChainError):
 
 
 def keep(folder: Path, book: Book, scale: Scale) -> Path:
-    """Write the book to `folder/<epoch>.json`; in one step, so that a reader never sees half of it."""
+    """Write the book to `folder/<epoch>.json`; whole or not at all, and there for good.  Raises OSError."""
     document = {
         "schema": SCHEMA,
         "market": str(book.market),
@@ -34,9 +35,8 @@ def keep(folder: Path, book: Book, scale: Scale) -> Path:
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{book.epoch}.json"
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(document), "utf-8")
-    return unfinished.replace(path)
+    write_whole(path, json.dumps(document).encode())
+    return path
 
 
 def read(path: Path) -> tuple[Curve, Scale]:

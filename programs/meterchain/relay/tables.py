@@ -7,7 +7,6 @@ Instructions of the address lookup table program: 0 create, 2 extend (bincode, l
 """
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from solders.pubkey import Pubkey
 from solders.system_program import ID as SYSTEM
 
 from meterchain.chain import Chain
+from meterchain.durable import write_whole
 
 _A_TIME = 20
 """Addresses that one extension may bring (PACKET_SIZE)."""
@@ -123,13 +123,8 @@ def _remembered(file: Path | None) -> list[Pubkey]:
 def _remember(file: Path | None, addresses: Sequence[Pubkey]) -> None:
     if file is None:
         return
-    draft = file.with_suffix(".tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w") as written:
-            json.dump([str(address) for address in addresses], written)
-            written.flush()
-            os.fsync(written.fileno())
-        draft.replace(file)
+        write_whole(file, json.dumps([str(address) for address in addresses]).encode())
     except OSError as error:
         raise TablesError(f"{file}: cannot be written ({error.strerror}); name another folder with --state") from error

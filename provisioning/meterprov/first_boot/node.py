@@ -16,6 +16,7 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from meterchain.claim import ClaimError, read_claim
+from meterchain.durable import write_whole
 from meteredge.board import board_serial
 from meteredge.claim import MADE, WANTED, want_claim
 from meteredge.config import AgentConfig, load
@@ -25,7 +26,7 @@ from meteredge.install.errors import InstallFailed, InstallRefused
 from meteredge.install.host import Host
 from meteredge.install.release import UPDATE_KEY
 from meteredge.install.unit_files import SERVICES
-from meterprov.first_boot.outcome import CLAIM, read_outcome, write_on_card, write_outcome
+from meterprov.first_boot.outcome import CLAIM, read_outcome, write_outcome
 from meterprov.paths import PROGRAMS_ON_NODE
 
 UNREACHED, BUSY = 3, 75
@@ -83,7 +84,7 @@ def publish(payload: Path, host: Host) -> bool:
     claim = read_claim(folder / MADE)
     if claim.meter_id != config.meter.id:
         raise ClaimError(f"{folder / MADE}: a claim for {claim.meter_id}, but this node is {config.meter.id}'s")
-    write_on_card(payload / CLAIM, claim.model_dump_json(by_alias=True, indent=1) + "\n")
+    write_whole(payload / CLAIM, f"{claim.model_dump_json(by_alias=True, indent=1)}\n".encode())
     outcome = read_outcome(payload)
     if outcome.get("ok"):
         write_outcome(payload, {**outcome, "claim": _written(claim.serial)})
