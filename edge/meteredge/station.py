@@ -39,7 +39,10 @@ def load_meter_key(config: AgentConfig) -> SigningKey:
 
 
 def _courier(config: AgentConfig, clock: Clock) -> Courier | None:
-    """Who publishes the records of the only meter of `config`; None where the node pays itself.  Raises BrokerError."""
+    """Who publishes the records of the only meter of `config`; None where the node pays itself.
+
+    Raises BrokerError, and ConfigError where the MQTT client is not installed.
+    """
     if config.relay is None:
         return None
     try:  # nodes that pay themselves do without the MQTT client
@@ -62,10 +65,14 @@ class Post:
     def __init__(
         self, config: AgentConfig, bus: Bus, chain: Chain, known: Programs, relayer: Keypair | None, clock: Clock
     ) -> None:
-        """`config` has this meter alone.  Raises KeyFileError, JournalError, ProfileError, RequestRefused."""
+        """`config` has this meter alone.
+
+        Raises KeyFileError, JournalError, ProfileError, ConfigError, RequestRefused, BrokerError.
+        """
         self.config = config
         self.name = config.meter.id
         self.meter = MeterAtPort(config, clock, bus)
+        courier = _courier(config, clock)
         next_key = settle_cut(config)
         self.signer = Signer(load_meter_key(config))
         identity = Identity(self.name, config.domain, bytes(self.signer.public_key))
@@ -81,7 +88,7 @@ class Post:
             ledger=Ledger(chain, known, relayer, self.name, self.signer.public_key),
             settle_every=config.chain.settle_every,
             witness=self.meter if config.bridge else None,
-            courier=_courier(config, clock),
+            courier=courier,
         )
 
     def describe(self, counts: Mapping[State, int]) -> dict[str, Any]:

@@ -120,6 +120,23 @@ def test_each_mishap_ends_in_one_line_and_its_exit_code(
     assert len(err.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", ["run", "once"])
+def test_a_node_whose_relay_is_configured_but_whose_mqtt_client_is_missing_says_how_to_get_it(
+    cabinet: Cabinet, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cabinet.more = '[relay]\nbroker = "mqtts://broker.example"'
+    path = cabinet.config
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("relayer =")))
+    monkeypatch.delitem(sys.modules, "meterchain.relay.broker", raising=False)
+    monkeypatch.setitem(sys.modules, "aiomqtt", None)
+    assert main(["agent", command, "--config", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "[relay] needs aiomqtt: pip install 'meterbridge[relay]'" in said
+    assert "Traceback" not in said
+    assert not load(path).journal_path.exists(), "it is told before anything is made"
+
+
 def test_an_unknown_profile_names_the_nearest(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
     cabinet.profile = "sdm12"
     assert main(["agent", "once", "--config", str(cabinet.config)]) == 2
