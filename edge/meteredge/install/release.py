@@ -260,7 +260,7 @@ def _exactly(file: BinaryIO, size: int, name: str) -> bytes:
 def _expect(file: BinaryIO, expected: bytes, name: str, otherwise: str) -> None:
     found = file.read(len(expected))
     if found != expected:
-        cut = len(found) < len(expected) and expected.startswith(found) and found
+        cut = len(found) < len(expected) and expected.startswith(found)
         raise ReleaseRefused(f"{name}: {'it ends in the middle; copy it again' if cut else otherwise}")
 
 
