@@ -150,6 +150,20 @@ def test_a_late_reply_is_never_taken_for_the_next_question() -> None:
     assert setup.bus.counts()["unasked_bytes"] == 9
 
 
+@pytest.mark.parametrize("after_s", [0.48, 0.51, 0.53])
+def test_a_reply_that_comes_as_the_silence_ends_is_drained_and_not_taken_for_the_answer(after_s: float) -> None:
+    setup = Setup()
+    setup.read(0, 2)
+    asked_s, waits_s = LINE.transaction_s(8, 0), 0.12  # FAST and what an adapter may add
+    setup.wire.faults = (LateReply(asked_s + waits_s + after_s),)
+    with pytest.raises(NoReply):
+        setup.read(0, 2)
+    setup.wire.faults = (Silence(),)
+    with pytest.raises(NoReply):
+        setup.read(100, 2)
+    assert setup.bus.counts()["unasked_bytes"] == 9
+
+
 def test_a_reply_later_than_the_silence_does_not_fit_a_question_of_another_length() -> None:
     setup = Setup(LateReply(0.7))
     with pytest.raises(NoReply):
@@ -307,6 +321,15 @@ def test_one_leading_zero_is_taken_off() -> None:
     assert setup.bus.counts()["leading_zeros"] == 2
 
 
+@pytest.mark.parametrize("faults", [(LeadZero(2),), (BitFlip(1.0), LeadZero())])
+def test_a_leading_zero_stays_where_the_rest_is_no_right_frame(faults: tuple[Fault, ...]) -> None:
+    setup = Setup(*faults)
+    with pytest.raises(CorruptReply) as caught:
+        setup.read(0, 20)
+    assert caught.value.raw[:1] == b"\0"
+    assert setup.bus.counts()["leading_zeros"] == 0
+
+
 def test_a_zero_long_before_the_reply_is_taken_off() -> None:
     setup = Setup(Glitch())
     for words in (1, 20, 40):
@@ -360,6 +383,14 @@ def test_no_request_goes_to_a_unit_that_is_no_single_meter(unit: int) -> None:
     setup = Setup()
     with pytest.raises(RequestRefused):
         setup.read(0, 2, unit=unit)
+    assert setup.frames == []
+
+
+@pytest.mark.parametrize("function", [0x05, 0x06, 0x08, 0x0F, 0x10, 0x14, 0x17])
+def test_no_question_that_could_change_a_meter_leaves_the_bus_whatever_its_port_lets_through(function: int) -> None:
+    setup = Setup()
+    with pytest.raises(RequestRefused, match="could change a meter"):
+        setup.bus.read_block(1, function, 0, 2)
     assert setup.frames == []
 
 

@@ -93,6 +93,46 @@ serial_number = { fc = 4, address = 5, words = 2, type = "u32" }
     assert shape(plan_reading(profile)) == [("energy", 4, 0, 7)]
 
 
+@pytest.mark.parametrize(("limit", "words"), [(8, [8]), (7, [2, 5, 3])])
+def test_a_block_that_the_meter_would_refuse_for_its_length_is_not_asked_for(
+    tmp_path: Path, limit: int, words: list[int]
+) -> None:
+    profile = made(
+        tmp_path,
+        f"""
+identity_level = "label"
+max_registers = {limit}
+[registers]
+voltage = {{ fc = 4, address = 0, words = 2, type = "u32", unit = "V" }}
+current = {{ fc = 4, address = 2, words = 1, type = "u16", unit = "A" }}
+import_energy = {{ fc = 4, address = 3, words = 2, type = "u32", unit = "Wh" }}
+power = {{ fc = 4, address = 5, words = 1, type = "u16", unit = "W" }}
+export_energy = {{ fc = 4, address = 6, words = 2, type = "u32", unit = "Wh" }}
+""",
+    )
+    assert [block.words for block in plan_reading(profile).blocks] == words
+
+
+@pytest.mark.parametrize(("serial_at", "blocks"), [(12, 1), (60, 2)])
+def test_the_serial_number_is_read_with_the_energy_only_where_the_hole_costs_less_than_a_request(
+    tmp_path: Path, serial_at: int, blocks: int
+) -> None:
+    profile = made(
+        tmp_path,
+        f"""
+identity_level = "register"
+holes = "zero"
+[registers]
+voltage = {{ fc = 4, address = 0, words = 1, type = "u16", unit = "V" }}
+import_energy = {{ fc = 4, address = 1, words = 2, type = "u32", unit = "Wh" }}
+export_energy = {{ fc = 4, address = 3, words = 2, type = "u32", unit = "Wh" }}
+[identity]
+serial_number = {{ fc = 4, address = {serial_at}, words = 2, type = "u32" }}
+""",
+    )
+    assert len(plan_reading(profile).blocks) == blocks
+
+
 def test_a_hole_is_read_through_only_where_it_is_cheaper_than_a_request(tmp_path: Path) -> None:
     text = """
 identity_level = "label"

@@ -1,6 +1,7 @@
 """The reader against simulated meters on the simulated wire: what it returns is what the meter held."""
 
 import math
+from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from meteredge.bus import Bus
 from meteredge.bus_errors import BusError, DeviceException, NoReply
 from meteredge.clock import VirtualClock
 from meteredge.profiles import Profile, load, names
+from meteredge.profiles.schema import ResponseMs
 from meteredge.reader import Implausible, OtherMeter, Reader, Reading, WrongModel, WrongSettings
 from metersim.bus.bank import RegisterBank
 from metersim.bus.faults import BitFlip, Echo, Fault, LateReply, LeadZero, Silence
@@ -72,6 +74,17 @@ def test_a_reading_is_what_the_meter_holds(name: str) -> None:
     ratio = math.prod(reading.values[name] for name in site.profile.scale_by)
     assert reading.quantum_mwh == site.profile.energy_quantum_wh * 1_000 * Decimal(ratio)
     assert 0 < reading.at_monotonic <= site.clock.monotonic()
+
+
+def test_a_meter_is_given_as_long_as_its_profile_says_and_500_ms_where_that_says_nothing() -> None:
+    usual = load("sdm120")
+    assert "response_ms" not in usual.model_fields_set
+    slow = usual.model_copy(update={"response_ms": ResponseMs(max=900)})
+    for profile, delay_s, answers in ((usual, 0.45, True), (usual, 0.6, False), (slow, 0.85, True), (slow, 1.0, False)):
+        site = Site("sdm120", LateReply(delay_s))
+        reader = Reader(site.bus, 1, profile, site.clock)
+        with nullcontext() if answers else pytest.raises(NoReply):
+            assert site.held_between(NOON, reader.read())
 
 
 @pytest.mark.parametrize("name", names())
