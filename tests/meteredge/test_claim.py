@@ -17,6 +17,8 @@ from meterchain.claim import ClaimError, read_claim
 from meterchain.embedded import START
 from meterchain.record import Record
 from meterchain.units import InstallId, Mwh
+from meteredge import meter_port
+from meteredge.bus import Bus
 from meteredge.claim import MixedPhases, SecondMasterHeard, make_claim, make_wanted, want_claim
 from meteredge.clock import Clock, SystemClock, VirtualClock
 from meteredge.config import AgentConfig, ConfigError, load
@@ -26,6 +28,10 @@ from meteredge.reader import Reading
 from meteredge.signer import Signer
 from meteredge.socket_protocol import Request
 from meteredge.socket_server import SocketServer
+from metersim.bus.intruders import SecondMaster
+from metersim.bus.line import Line
+from metersim.bus.memory_port import MemoryPort
+from metersim.bus.wire import Wire
 
 OWNER = Keypair.from_seed(bytes(31) + b"\5").pubkey()
 FIRST = InstallId(1)
@@ -192,6 +198,19 @@ def test_an_agent_that_hears_a_second_master_makes_no_claim(cabinet: Cabinet) ->
             make_claim(cabinet.config, OWNER, SystemClock(), install_id=FIRST)
     finally:
         server.close()
+
+
+def test_a_second_master_on_a_port_that_no_agent_has_makes_no_claim(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = VirtualClock(START)
+    wire = Wire(Line(9_600), [], faults=(SecondMaster(every_s=1.0, unit=9),), seed=1)
+    bus = Bus(MemoryPort(wire, clock), clock)
+    monkeypatch.setattr(meter_port, "bus_of", lambda _config, _clock: bus)
+    with pytest.raises(SecondMasterHeard, match="a meter that shares its bus is not enrolled"):
+        make_claim(config, OWNER, clock, install_id=FIRST, new_key=True)
+    assert not (config.parent / "meter.key").exists(), "nothing was made for it"
+    assert not bus.port.is_open
 
 
 def test_the_command_says_what_is_wrong_with_owner_and_port(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

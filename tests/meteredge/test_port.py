@@ -1,7 +1,9 @@
 """The port: found anew at each opening, owned by one process, closed when it dies, able to send nothing but reads."""
 
 import errno
+import fcntl
 import os
+import struct
 import tty
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +35,8 @@ from metersim.bus.loop import SegmentPlan
 REQUEST = bytes.fromhex("01 04 00 00 00 02 71 cb")
 WORDS = tuple(range(1_000, 1_200))
 CLOCK = SystemClock()
+TIOCGEXCL = 0x8004_5440
+"""Asks Linux whether a terminal is exclusive; root may open one that is, so that opening it proves nothing."""
 
 
 class SkippingClock(SystemClock):
@@ -184,6 +188,16 @@ def test_a_second_owner_is_told_that_the_port_is_busy(pty: Pty) -> None:
     with opened(pty), pytest.raises(PortBusy, match="another process has"):
         opened(pty)
     opened(pty).close()
+
+
+def test_the_port_is_exclusive_for_the_system_itself_while_it_is_open(pty: Pty) -> None:
+    def is_exclusive() -> bool:
+        return struct.unpack("i", fcntl.ioctl(pty.near, TIOCGEXCL, bytes(4)))[0] == 1
+
+    port = opened(pty)
+    assert is_exclusive()
+    port.close()
+    assert not is_exclusive()
 
 
 def test_a_missing_path_says_where_to_look() -> None:
