@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from meterchain.units import Mwh
@@ -48,6 +48,18 @@ def test_each_direction_has_its_own_rated_power() -> None:
     breach = signed_breach(two(0, 0), two(moved, 0), 3_600, RATED)
     assert breach is not None
     assert (breach.kind, breach.register) == ("too_fast", "export")
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9), st.sampled_from([0, 10**9]), st.floats(0, 86_400))
+def test_a_meter_that_is_turned_round_without_a_new_enrolment_is_never_signed(
+    export_mwh: int, import_mwh: int, modulus_mwh: int, seconds: float
+) -> None:
+    assume(export_mwh != import_mwh)
+    rated = Rated(1_000, 1_000, modulus_mwh)
+    moved = most_mwh(1_000, seconds) + 1_000
+    assume(not modulus_mwh or modulus_mwh - abs(export_mwh - import_mwh) > moved)
+    signed, turned = two(export_mwh, import_mwh), two(import_mwh, export_mwh)
+    assert signed_breach(signed, turned, seconds, rated) is not None
 
 
 def test_a_fall_since_the_signed_reading_names_what_to_do() -> None:
