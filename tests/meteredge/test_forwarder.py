@@ -64,9 +64,39 @@ def test_every_refusal_that_the_oracle_knows_has_a_verdict(built: Programs) -> N
     assert set(VERDICTS) >= WHOLE_METER
 
 
+SPECIFIED = {
+    Verdict.RETRY: {"FutureReading", "Paused", "Inactive", "OwnerChangePending"},
+    Verdict.REFUSE: {"ReadingTooOld", "EpochMisaligned", "ReadingTooFrequent", "BadRecord"},
+    Verdict.HOLD: {"Implausible", "RegisterRegression", "MeterInactive", "InstallMismatch", "Frozen"},
+    Verdict.STOP: {"Equivocation", "BrokenChain", "BadDomain", "MeterMismatch", "SignatureMismatch"},
+}
+"""What each refusal must lead to, whatever else the table has."""
+
+
+def test_no_refusal_leads_elsewhere_than_is_specified_and_no_other_one_drops_a_record() -> None:
+    assert {name: verdict for verdict, of in SPECIFIED.items() for name in of}.items() <= VERDICTS.items()
+    assert {name for name, verdict in VERDICTS.items() if verdict is Verdict.REFUSE} == SPECIFIED[Verdict.REFUSE]
+
+
 def test_an_unknown_refusal_is_held_not_dropped(ready: Node) -> None:
     row = _sign(ready, slot=closing(5).slot, ts=closing(5).ts)
     assert judge(TransactionFailed("SomethingNew", "?"), row) is Verdict.HOLD
+
+
+@pytest.mark.parametrize(
+    ("flags", "verdict"),
+    [
+        (StatusFlags.TEST, Verdict.REFUSE),
+        (StatusFlags.METER_ERROR | StatusFlags.TAMPER, Verdict.REFUSE),
+        (StatusFlags.NONE, Verdict.HOLD),
+        (StatusFlags.TAMPER | StatusFlags.CLOCK_ADJUSTED, Verdict.HOLD),
+    ],
+)
+def test_a_bad_record_is_given_up_only_where_its_flags_explain_it(
+    ready: Node, flags: StatusFlags, verdict: Verdict
+) -> None:
+    row = _sign(ready, slot=closing(5).slot, ts=closing(5).ts, status_flags=flags)
+    assert judge(TransactionFailed("BadRecord", "?"), row) is verdict
 
 
 # -- retry: the record is good, the moment is not

@@ -17,6 +17,7 @@ from meteredge.config import AgentConfig, load
 from meteredge.journal import Journal, State
 from meteredge.key_rotation import KeyBeside, make_next, settle_cut, waiting_beside
 from meteredge.keys import KeyFileError, load_key
+from meteredge.reconcile import DeliveryStopped
 from meteredge.signer import Signer
 
 EDGE = Path(keys.__file__).parent
@@ -127,6 +128,25 @@ def test_a_journal_with_two_keys_opens_and_each_record_carries_its_own(
     assert [again.key_of(row) == bytes(new.public_key) for row in rows] == [False, False, True]
     assert [Record.decode(row.record).seq for row in rows] == [1, 2, 3]
     again.close()
+
+
+def test_a_fork_before_the_rotation_is_found_out_and_the_new_key_is_not_taken_up(
+    node: Node, key_file: Path, config: AgentConfig, tmp_path: Path
+) -> None:
+    agent, new = begin(node, key_file), make_next(config)
+    twin = node.another_agent(tmp_path / "twin.journal")
+    twin.deliver()
+    node.pass_slot()
+    agent.close_due_slot()
+    node.meter.export_mwh += 3_000
+    twin.close_due_slot()
+    twin.deliver()
+    twin.journal.close()
+    rotate_on_chain(node, new)
+    with pytest.raises(DeliveryStopped, match="Fork"):
+        agent.deliver()
+    assert agent.counts()[State.FINAL] == 0
+    assert waiting_beside(key_file).exists()
 
 
 def test_a_key_that_the_registry_gave_to_another_node_stops_this_one(

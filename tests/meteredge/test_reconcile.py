@@ -112,6 +112,30 @@ def test_two_nodes_with_one_key_are_found_out(node: Node, tmp_path: Path) -> Non
     twin.journal.close()
 
 
+@pytest.mark.parametrize("told_by", ["confirmed", "finalized"])
+def test_a_fork_that_one_commitment_alone_shows_is_found_out_before_anything_is_sent_or_final(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told_by: str
+) -> None:
+    node.agent.deliver()
+    node.close_slots(1)
+    node.agent.deliver()
+    before, twin = _view(node), node.another_agent(tmp_path / "twin.journal")
+    twin.deliver()
+    node.pass_slot()
+    node.agent.close_due_slot()
+    node.meter.export_mwh += 3_000
+    twin.close_due_slot()
+    twin.deliver()
+    twin.journal.close()
+    real = Ledger.look
+    monkeypatch.setattr(Ledger, "look", lambda self, at: real(self, at) if at == told_by else before)
+    sent = len(node.chain.sent)
+    with pytest.raises(DeliveryStopped, match="Fork"):
+        node.agent.deliver()
+    assert len(node.chain.sent) == sent
+    assert node.agent.counts()[State.FINAL] == 1
+
+
 def test_an_old_journal_that_was_restored_is_found_out(node: Node, tmp_path: Path) -> None:
     node.agent.deliver()
     node.close_slots(1)
