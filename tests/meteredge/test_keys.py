@@ -1,13 +1,22 @@
 """Key files: whole or not there, private or refused, and never made by accident."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
 import pytest
 from solders.keypair import Keypair
 
-from meteredge.keys import KeyFileError, KeyMissing, create_key, load_credential, load_key, load_relayer
+from meteredge.keys import (
+    KeyFileError,
+    KeyMissing,
+    create_key,
+    load_credential,
+    load_key,
+    load_relayer,
+    replace_key,
+)
 
 
 @pytest.fixture
@@ -32,6 +41,65 @@ def test_a_key_is_never_overwritten(path: Path) -> None:
     with pytest.raises(KeyFileError, match="there is a key already"):
         create_key(path)
     assert bytes(load_key(path)) == bytes(first)
+
+
+def test_a_key_that_somebody_else_made_in_the_meantime_is_never_overwritten(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def overtaken(draft: Path, target: Path) -> None:
+        path.write_bytes(b"the other one's")
+        link(draft, target)
+
+    monkeypatch.setattr(os, "link", overtaken)
+    with pytest.raises(KeyFileError, match="there is a key already"):
+        create_key(path)
+    assert path.read_bytes() == b"the other one's"
+    assert [entry.name for entry in path.parent.iterdir()] == ["meter.key"]
+
+
+@pytest.fixture
+def acts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is synced and what is named, in its order."""
+    seen: list[str] = []
+    sync, link, replace = os.fsync, os.link, os.replace
+
+    def synced(descriptor: int) -> None:
+        seen.append("sync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "sync file")
+        sync(descriptor)
+
+    def linked(source: Path, target: Path) -> None:
+        seen.append(f"name {target.name}")
+        link(source, target)
+
+    def replaced(source: Path, target: Path) -> None:
+        seen.append(f"name {Path(target).name}")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "link", linked)
+    monkeypatch.setattr(os, "replace", replaced)
+    return seen
+
+
+def test_a_key_is_on_the_medium_before_it_has_its_name_and_so_is_the_name_afterwards(
+    path: Path, acts: list[str]
+) -> None:
+    create_key(path)
+    assert acts == ["sync file", "name meter.key", "sync folder"]
+    waiting = path.with_name("meter.key.next")
+    create_key(waiting)
+    acts.clear()
+    replace_key(waiting, path)
+    assert acts == ["name meter.key", "sync folder"]
+
+
+def test_a_key_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_key(path)
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    with pytest.raises(KeyFileError, match="belongs to user"):
+        load_key(path)
 
 
 def test_a_dangling_link_is_not_a_free_place(path: Path, tmp_path: Path) -> None:
