@@ -20,6 +20,9 @@ from meteredge.slots import SlotStaysOpen
 from meteredge.told import Teller
 from meteredge.turns import Seat, next_turn
 
+LONGEST_WAIT_S = 10.0
+"""A clock that is set across a slot's end is noticed within this time, far inside the slot's window."""
+
 log = logging.getLogger("meterbridge")
 
 
@@ -89,7 +92,7 @@ def close_slots(
         turn = next_turn(clock.monotonic(), seats)
         alive()
         if turn.seat is None:
-            stop.wait(turn.wait_s if alive_every_s is None else min(turn.wait_s, alive_every_s))
+            stop.wait(min(turn.wait_s, LONGEST_WAIT_S, alive_every_s or LONGEST_WAIT_S))
             continue
         if seats[turn.seat].to_close_s <= 0:
             slot_is_due()

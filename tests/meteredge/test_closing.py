@@ -4,8 +4,11 @@ import itertools
 import threading
 from collections.abc import Callable
 
+import pytest
 from tests.meteredge.node import Node
 
+from meterchain.embedded import START
+from meterchain.record import Record
 from meteredge.bus_errors import NoReply, PortLent
 from meteredge.clock import VirtualClock
 from meteredge.closing import Closer, close_slots
@@ -60,6 +63,28 @@ def test_a_slot_is_closed_at_its_end_without_a_word_from_anybody(node: Node) -> 
     assert [row.seq for row in rows] == [1, 2]
     assert rows[1].slot - rows[0].slot == 900
     assert node.agent.status().last_slot == rows[1].slot
+
+
+@pytest.mark.parametrize("slots", [1, 2, 100])
+def test_a_clock_that_is_set_across_a_slots_end_while_nobodys_turn_has_come_costs_no_slot(
+    node: Node, slots: int
+) -> None:
+    node.agent.deliver()
+    node.advance(200.0)
+    rows: list[Row] = []
+    closer = closer_of(node, rows)
+    closer.poll_s, closer.tried_at = 300.0, node.clock.monotonic()
+    edge = START + slots * 900
+
+    class Set(Stop):
+        def wait(self, timeout: float | None = None) -> bool:
+            if node.clock.utc() < edge:  # the first time that it sleeps, its clock is set beneath it
+                node.clock.set_utc(edge)
+            return super().wait(timeout)
+
+    close_slots([closer], node.clock, Set(node.clock, 5), slot_is_due=lambda: None, alive=lambda: None)
+    assert [row.slot for row in rows] == [edge - 900]
+    assert Record.decode(rows[0].record).ts - edge <= 10
 
 
 def test_a_dead_meter_is_told_counted_and_shown_and_the_watchdog_is_fed_all_the_same(node: Node) -> None:
