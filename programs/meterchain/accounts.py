@@ -66,6 +66,20 @@ class MeterStatus(IntEnum):
     COMPROMISED = 4
 
 
+class KeyLevel(IntEnum):
+    """What a thief must beat to get a meter's key; every new key begins as not stated."""
+
+    NOT_STATED = 0
+    FILE = 1
+    BOARD = 2
+    CHIP = 3
+
+    @property
+    def word(self) -> str:
+        """As people read it."""
+        return self.name.lower().replace("_", " ")
+
+
 def _read_by(convert: Callable[[Value], object]) -> Mapping[str, object]:
     return {"convert": convert}
 
@@ -165,6 +179,7 @@ class Meter:
     model: str = field(metadata=_TEXT)
     building: str = field(metadata=_TEXT)
     cert_hash: bytes
+    key_level: KeyLevel = field(metadata=_read_by(KeyLevel))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from solders.pubkey import Pubkey
 
+from meterchain.accounts import KeyLevel
 from meterchain.ed25519 import BadSignature, Signed, possession_message
 from meterchain.record import RecordError
 from meterchain.units import InstallId
@@ -83,6 +84,11 @@ class Claim(BaseModel):
     def signed(self) -> Signed:
         """Key and signature."""
         return Signed(bytes(Pubkey.from_string(self.public_key)), bytes.fromhex(self.signature))
+
+    @property
+    def key_level(self) -> KeyLevel:
+        """Where the key lies, as the node says; the registry is told."""
+        return KeyLevel.NOT_STATED if self.node is None else KeyLevel[self.node.key_level.upper()]
 
     def check(self) -> None:
         """Raises ClaimError unless the signature proves possession of the key for what the claim says."""

@@ -17,6 +17,7 @@ from solders.pubkey import Pubkey
 from meterchain import instructions, pdas
 from meterchain.accounts import (
     GovernanceConfig,
+    KeyLevel,
     Meter,
     MeterState,
     OracleConfig,
@@ -254,8 +255,17 @@ def register_user(
     return user
 
 
-def assign_meter(chain: Chain, site: Site, authority: Keypair, assignment: MeterAssignment, claim: Signed) -> Meter:
+def assign_meter(
+    chain: Chain,
+    site: Site,
+    authority: Keypair,
+    assignment: MeterAssignment,
+    claim: Signed,
+    level: KeyLevel = KeyLevel.NOT_STATED,
+) -> Meter:
     """Assign a meter.  `claim` is the node's public key and its signature over the proof of possession (install 1).
+
+    `level` says where that key lies; it is stated in the same transaction.
 
     Raises SiteError if the claim is not that key's, or the meter is assigned to another owner or key.
     """
@@ -267,6 +277,10 @@ def assign_meter(chain: Chain, site: Site, authority: Keypair, assignment: Meter
             f"the claim for {assignment.meter_id} does not prove possession of its key here: make it again"
         ) from error
     wanted = instructions.assign_meter(site.programs, authority.pubkey(), site.domain, assignment, claim)
+    if level is not KeyLevel.NOT_STATED:
+        key = Pubkey(claim.public_key)
+        stating = instructions.set_key_level(site.programs, authority.pubkey(), assignment.meter_id, key, level)
+        wanted = [*wanted, stating]
     address = site.meter(assignment.meter_id)
     meter = _ensure(chain, lambda: fetch(chain, site.programs, Meter, address), wanted, [authority])
     if (meter.owner, meter.meter_key) != (assignment.owner, Pubkey(claim.public_key)):

@@ -9,7 +9,7 @@ from solders.pubkey import Pubkey
 
 from meterchain import instructions as ix
 from meterchain import pdas
-from meterchain.accounts import KeyIndex, Meter, MeterStatus, RegistryConfig, User, fetch
+from meterchain.accounts import KeyIndex, KeyLevel, Meter, MeterStatus, RegistryConfig, User, fetch
 from meterchain.ed25519 import Signed, possession_message
 from meterchain.embedded import EmbeddedChain
 from meterchain.instructions import MeterReplacement
@@ -111,6 +111,9 @@ class Office:
             self.built, self.me, self.domain, "METER_001", self.owner.pubkey(), InstallId(install),
             old_key=self.key(old).pubkey(), replacement=device, possession=proof or self.possession(new, install),
         )  # fmt: skip
+
+    def key_level(self, level: KeyLevel = KeyLevel.BOARD, *, of: str = "1") -> Instruction:
+        return ix.set_key_level(self.built, self.me, "METER_001", self.key(of).pubkey(), level)
 
     def rebase(self, export_mwh: int = 5, import_mwh: int = 6) -> Instruction:
         return ix.rebase_meter(self.built, self.me, "METER_001", Mwh(export_mwh), Mwh(import_mwh), 17)

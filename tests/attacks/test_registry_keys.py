@@ -1,4 +1,4 @@
-"""Attacks on rotate_meter_key and replace_meter (threats.md R3, R4, R6, R10, R13), each beside the call unharmed."""
+"""Attacks on what a meter's key is and where it lies (threats.md R3, R4, R6, R10, R13), each beside a call unharmed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,6 +12,7 @@ from tests.attacks.office import NEW_DEVICE, Office
 from meterchain import pdas
 from meterchain.accounts import (
     KeyIndex,
+    KeyLevel,
     MeterStatus,
     SerialIndex,
     fetch,
@@ -19,10 +20,47 @@ from meterchain.accounts import (
 from meterchain.ed25519 import Signed, handover_message, possession_message, verify_message, verify_messages
 from meterchain.embedded import START
 from meterchain.instructions import MeterAssignment
+from meterchain.instructions.building import build
 from meterchain.units import InstallId, Lamports, Mwh, UnixTime
 
 Refusal = Callable[[Sequence[Instruction], Sequence[Keypair]], str]
 Assign = Callable[..., list[Instruction]]
+
+
+# --- set_key_level ---
+
+
+@pytest.mark.parametrize("level", list(KeyLevel))
+def test_the_registry_names_where_a_meters_key_lies(office: Office, level: KeyLevel) -> None:
+    assert office.meter().key_level is KeyLevel.NOT_STATED
+    office.do(office.key_level(KeyLevel.CHIP))
+    office.chain.set_unix_time(UnixTime(START + 60))
+    before = office.meter()
+    assert office.do(office.key_level(level)) == {
+        "event": "MeterKeyLevelSet", "meter_no": before.meter_no, "meter_key": before.meter_key,
+        "old": KeyLevel.CHIP, "new": level, "at": START + 60,
+    }  # fmt: skip
+    assert office.meter() == replace(before, key_level=level)
+
+
+def test_what_is_said_of_one_key_is_never_believed_of_another(office: Office, refusal: Refusal) -> None:
+    office.do(office.key_level(KeyLevel.CHIP))
+    office.do(*office.rotate("2"))
+    assert office.meter().key_level is KeyLevel.NOT_STATED
+    assert refusal([office.key_level(KeyLevel.CHIP, of="1")], [office.authority]) == "NotOwner"
+    office.do(office.key_level(KeyLevel.CHIP, of="2"))
+    office.bring_to("maintenance")
+    office.do(*office.replace("3", old="2"))
+    assert office.meter().key_level is KeyLevel.NOT_STATED
+
+
+def test_a_level_that_nobody_knows_is_refused(office: Office, refusal: Refusal) -> None:
+    accounts = {"authority": office.me, "meter": pdas.meter(office.built, "METER_001")}
+    for level in (4, 255):
+        arguments = {"meter_key": office.key("1").pubkey(), "level": level}
+        unknown = build(office.built, "registry", "set_key_level", accounts, arguments)
+        assert refusal([unknown], [office.authority]) == "LimitOutOfBounds"
+    office.do(office.key_level(KeyLevel.CHIP))
 
 
 # --- rotate_meter_key ---

@@ -40,6 +40,7 @@ RULES: tuple[tuple[int, Rule], ...] = (
     (14, registering.set_meter_status),
     (6, registering.set_meter_limits),
     (8, registering.rotate_meter_key),
+    (6, registering.set_key_level),
     (10, registering.replace_meter),
     (8, registering.rebase_meter),
     (8, registering.reassign_meter),

@@ -159,6 +159,7 @@ def registry_adds_up(world: World) -> None:
         assert (found["status"], found["install_id"], found["meter_no"]) == (meter.status, meter.install, meter.number)
         assert found["owner"] == bytes(world.owner(meter).wallet)
         assert found["meter_key"] == bytes(meter.key.pubkey())
+        assert found["key_level"] == meter.key_level
         assert found["forfeit_install"] == meter.forfeit
     for person in world.people.values():
         _user_agrees(world, person)

@@ -8,9 +8,10 @@ from tests.soak.world import NOT_THERE, World, named, sign
 
 from meterchain import instructions as ix
 from meterchain import pdas
-from meterchain.accounts import MeterKind, MeterStatus, Role, UserStatus, UserType
+from meterchain.accounts import KeyLevel, MeterKind, MeterStatus, Role, UserStatus, UserType
 from meterchain.ed25519 import Signed, handover_message, possession_message
 from meterchain.instructions import MeterAssignment, MeterReplacement
+from meterchain.instructions.building import build
 from meterchain.units import InstallId, Mwh
 
 IDS = tuple(f"METER_{n:03}" for n in range(1, 7))
@@ -174,6 +175,23 @@ def set_meter_limits(world: World, dice: Random) -> bool:
     return True
 
 
+def set_key_level(world: World, dice: Random) -> bool:
+    meter, by = some_meter(world, dice), world.decider(dice)
+    if meter is None:
+        return False
+    key, level = dice.choice((meter.key, meter.key, a_key(world, dice))), dice.randrange(5)
+    why = world.unless_authority(by)
+    if level not in set(KeyLevel):
+        why.add("LimitOutOfBounds")
+    if key != meter.key:
+        why.add("NotOwner")
+    accounts = {"authority": by.pubkey(), "meter": meter.address}
+    call = build(world.built, "registry", "set_key_level", accounts, {"meter_key": key.pubkey(), "level": level})
+    if world.attempt(f"set_key_level {meter.meter_id} {level}", [call], by, why):
+        meter.key_level = level
+    return True
+
+
 def _new_key_flaws(world: World, by: Keypair, key: Keypair, meter: Meter) -> set[str]:
     why = world.unless_authority(by) | ({TAKEN} if bytes(key.pubkey()) in world.keys else set())
     return why | ({"ConstraintDuplicateMutableAccount"} if key == meter.key else set())
@@ -195,7 +213,7 @@ def rotate_meter_key(world: World, dice: Random) -> bool:
         old_key=meter.key.pubkey(), possession=possession, consent=consent,
     )  # fmt: skip
     if world.attempt(f"rotate_meter_key {meter.meter_id}", wanted, by, why):
-        meter.key, meter.key_rotated_at = key, world.now
+        meter.key, meter.key_rotated_at, meter.key_level = key, world.now, 0
         world.keys[bytes(key.pubkey())] = meter.meter_id
     return True
 
@@ -232,6 +250,7 @@ def put_another_device(world: World, dice: Random, meter: Meter, by: Keypair) ->
             meter.forfeit = install
         meter.key, meter.install, meter.serial, meter.baseline = key, install, serial, baseline
         meter.baseline_ts, meter.key_rotated_at, meter.status = world.now, world.now, MeterStatus.ACTIVE
+        meter.key_level = 0
         world.keys[bytes(key.pubkey())] = world.serials[serial] = meter.meter_id
 
 

@@ -147,6 +147,7 @@ class Meter:
     install: int = 1
     forfeit: int = 0
     key_rotated_at: int = 0
+    key_level: int = 0
     status: MeterStatus = MeterStatus.ACTIVE
     freed: bool = False
     """Taken off its last owner's list."""

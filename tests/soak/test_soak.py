@@ -22,6 +22,7 @@ BATCHES, RUNS = 8, 15
 """CI: runs of LONGEST steps, in batches that may run beside each other."""
 MUST_HAPPEN = {
     "sync_owner", "close_billing", "report_equivocation", "clear_freeze", "set_relayers", "rotate_meter_key",
+    "set_key_level",
     "replace_meter", "rebase_meter", "reassign_meter", "pay", "cancel", "withdraw", "accept",
     "hold", "close_seat", "update_market", "sync_total_supply", "burn_plainly",
 }  # fmt: skip

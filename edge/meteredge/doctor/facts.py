@@ -188,6 +188,8 @@ class RegistryMeter:
     install_id: int
     serial: str
     model: str
+    key_level: str
+    """`file`, `board`, `chip` or `not stated`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from meterchain import instructions, pdas
-from meterchain.accounts import KeyIndex, Meter, MeterState, MeterStatus, fetch
+from meterchain.accounts import KeyIndex, KeyLevel, Meter, MeterState, MeterStatus, fetch
 from meterchain.claim import Claim, ClaimError
 from meterchain.commands.meter_limits import MeterLimits, changed, limits_of
 from meterchain.commands.meter_views import meter_of
@@ -55,7 +55,7 @@ def rotate_claimed(here: Session, signer: Keypair, claim: Claim) -> None:
         old_key=meter.meter_key,
         possession=claim.signed,
     )
-    attempt(lambda: here.chain.send(steps, [signer]))
+    attempt(lambda: here.chain.send([*steps, *_stating_level(here, signer, claim)], [signer]))
 
 
 def replace_claimed(
@@ -105,7 +105,7 @@ def replace_claimed(
         possession=claim.signed,
     )
     steps = _with_limits(here, signer.pubkey(), meter, claim, limits, replacing)
-    attempt(lambda: here.chain.send(steps, [signer]))
+    attempt(lambda: here.chain.send([*steps, *_stating_level(here, signer, claim)], [signer]))
 
 
 def refuse_other_site(claim: Claim, domain: bytes) -> None:
@@ -153,6 +153,14 @@ def _refuse_used_key(here: Session, key: Pubkey) -> None:
             f"{key} is a meter's key already, or was: name a new file in [key] of the node's configuration and run "
             "`meterbridge agent claim --new-key` there"
         )
+
+
+def _stating_level(here: Session, signer: Keypair, claim: Claim) -> list[Instruction]:
+    """Where the claim's key lies, if the claim says it: goes behind the instruction that makes it the meter's."""
+    if claim.key_level is KeyLevel.NOT_STATED:
+        return []
+    key = Pubkey.from_string(claim.public_key)
+    return [instructions.set_key_level(here.programs, signer.pubkey(), claim.meter_id, key, claim.key_level)]
 
 
 def _with_limits(

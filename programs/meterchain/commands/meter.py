@@ -11,7 +11,7 @@ from meterchain import instructions
 from meterchain import site as steps
 from meterchain.accounts import Meter, MeterKind, MeterState, MeterStatus, fetch_all, fetch_many
 from meterchain.claim import Claim, ClaimError, read_claim
-from meterchain.commands import meter_changes, meter_freeze, meter_limits, meter_owner
+from meterchain.commands import meter_changes, meter_freeze, meter_key_level, meter_limits, meter_owner
 from meterchain.commands.claimed import refuse_other_site
 from meterchain.commands.meter_views import MeterId, a_meter_id, document_of, line_of, meter_of, shown
 from meterchain.commands.recorded import attempt
@@ -111,6 +111,7 @@ def status(
 
 
 app.command()(meter_limits.limits)
+app.command(name="key-level")(meter_key_level.key_level)
 app.command(name="rotate-key")(meter_changes.rotate_key)
 app.command()(meter_changes.replace)
 app.command()(meter_changes.rebase)
@@ -131,26 +132,16 @@ def show(
     save: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also save the registry's account, for `meterbridge verify`.")
     ] = None,
-    claim_file: Annotated[
-        Path | None,
-        typer.Option("--claim", metavar="FILE", help="Its claim: is it the enrolled one, and which level has its key?"),
-    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """A meter with its registers and what became of them; or the list of all."""
     if save and meter_id is None:
         raise typer.BadParameter("--save needs the METER_ID whose account is saved")
-    if claim_file and meter_id is None:
-        raise typer.BadParameter("--claim needs the METER_ID that it was made for")
     with session(context, rpc, programs) as here:
         if meter_id is not None:
-            meter = meter_of(here, meter_id)
+            meter_of(here, meter_id)
             document, rows = shown(here, meter_id)
-            if claim_file:
-                level = key_level(meter, claim_file)
-                document["key_level"] = level
-                rows.append(("key level", f"{level}, as the claim says whose sha256 the registry has"))
             if save:
                 (info,) = here.chain.accounts([here.site.meter(meter_id)])
                 if info is not None:
@@ -175,8 +166,8 @@ def wanted_by(
 ) -> MeterAssignment:
     """What the registry is to write down for a claim.
 
-    `paper` is the file whose sha256 it keeps: the claim itself, which names the level of its key, where there is no
-    other certificate.  Raises typer.BadParameter if it cannot be read.
+    `paper` is the file whose sha256 it keeps: the claim itself where there is no other certificate.  Raises
+    typer.BadParameter if it cannot be read.
     """
     return MeterAssignment(
         meter_id=claim.meter_id,
@@ -195,21 +186,6 @@ def wanted_by(
     )
 
 
-def key_level(meter: Meter, claim_file: Path) -> str:
-    """What the meter's key is worth, by the claim that it was enrolled with.  Raises ClaimError for another one."""
-    claim = read_claim(claim_file)
-    if not any(meter.cert_hash):
-        raise ClaimError(
-            f"the registry holds no paper's sha256 for {meter.meter_id}: it vouches for no level of its key"
-        )
-    if meter_changes.digest_of(claim_file) != meter.cert_hash or claim.public_key != str(meter.meter_key):
-        raise ClaimError(
-            f"{claim_file}: not what {meter.meter_id}'s present key was enrolled with: the registry has the sha256 of "
-            "another paper, or another key"
-        )
-    return claim.node.key_level if claim.node else "not told"
-
-
 def assign_claimed(here: Session, signer: Keypair, claim: Claim, wanted: MeterAssignment) -> None:
     """Assign the meter and open its account at the oracle; what is there already stays, and is told where it differs.
 
@@ -221,7 +197,7 @@ def assign_claimed(here: Session, signer: Keypair, claim: Claim, wanted: MeterAs
         raise ClaimError(
             f"the claim is for install {claim.install_id} of {claim.meter_id}; a meter is assigned with install 1"
         )
-    there = attempt(lambda: steps.assign_meter(chain, site, signer, wanted, claim.signed))
+    there = attempt(lambda: steps.assign_meter(chain, site, signer, wanted, claim.signed, claim.key_level))
     if there is not None:
         _tell_what_differs(there, wanted)
     attempt(lambda: steps.open_meter(chain, site, signer, claim.meter_id))

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from meterchain.accounts import Meter, MeterState, fetch
+from meterchain.accounts import KeyLevel, Meter, MeterState, fetch
 from meterchain.commands.session import NotFound, Row, Session
 from meterchain.commands.site_rules import time_of
 from meterchain.record import RecordError, encode_meter_id
@@ -43,6 +43,7 @@ def shown(here: Session, meter_id: str) -> tuple[dict[str, Any], list[Row]]:
         ("owner", str(meter.owner)),
         ("device", f"{meter.model}, serial {meter.serial}" + (f", {meter.building}" if meter.building else "")),
         ("key", f"{meter.meter_key}, install {meter.install_id}"),
+        ("key level", level_row(meter)),
         ("paper", f"sha256 {meter.cert_hash.hex()}" if any(meter.cert_hash) else "none"),
         ("rated", f"{meter.max_export_w:,} W export, {meter.max_import_w:,} W import, {document['kind']}"),
     ]
@@ -60,6 +61,13 @@ def shown(here: Session, meter_id: str) -> tuple[dict[str, Any], list[Row]]:
     ]
 
 
+def level_row(meter: Meter) -> str:
+    """Where a meter's key lies, and what is to be done if nobody said it."""
+    if meter.key_level is KeyLevel.NOT_STATED:
+        return f"not stated: run `meterbridge meter key-level {meter.meter_id} LEVEL`"
+    return meter.key_level.word
+
+
 def document_of(meter: Meter, state: MeterState | None) -> dict[str, Any]:
     """The meter for `--json`; power in W, energy in mWh."""
     return {
@@ -69,6 +77,7 @@ def document_of(meter: Meter, state: MeterState | None) -> dict[str, Any]:
         "kind": meter.kind.name.lower().replace("_", "-"),
         "owner": str(meter.owner),
         "meter_key": str(meter.meter_key),
+        "key_level": meter.key_level.word,
         "install_id": meter.install_id,
         "cert_hash": meter.cert_hash.hex(),
         "model": meter.model,

@@ -9,7 +9,7 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from meterchain import pdas
-from meterchain.accounts import MeterKind, MeterStatus
+from meterchain.accounts import KeyLevel, MeterKind, MeterStatus
 from meterchain.ed25519 import Signed, handover_message, possession_message, verify_message, verify_messages
 from meterchain.idl_types import Value
 from meterchain.instructions.building import build, text
@@ -113,6 +113,12 @@ def set_meter_limits(
     accounts = {"authority": authority, "meter": pdas.meter(programs, meter_id)}
     arguments = {"limits": limits, "register_modulus_mwh": register_modulus_mwh}
     return build(programs, "registry", "set_meter_limits", accounts, arguments)
+
+
+def set_key_level(programs: Programs, authority: Pubkey, meter_id: str, key: Pubkey, level: KeyLevel) -> Instruction:
+    """State where `key`, the meter's present one, lies."""
+    accounts = {"authority": authority, "meter": pdas.meter(programs, meter_id)}
+    return build(programs, "registry", "set_key_level", accounts, {"meter_key": key, "level": int(level)})
 
 
 def rotate_meter_key(

@@ -87,6 +87,16 @@ pub struct MeterKeyRotated {
     pub at: PodI64,
 }
 
+/// The authority states where a meter's present key lies.
+#[event(bytemuck)]
+pub struct MeterKeyLevelSet {
+    pub meter_no: PodU32,
+    pub meter_key: Address,
+    pub old: u8,
+    pub new: u8,
+    pub at: PodI64,
+}
+
 /// Another device stands at the metering point.
 #[event(bytemuck)]
 pub struct MeterReplaced {

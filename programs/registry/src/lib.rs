@@ -4,6 +4,7 @@
 //! * `register_user`, `update_user`, `set_user_status`: the department's list of users
 //! * `assign_meter`: a metering point gets a device, an owner and a key that has proved itself
 //! * `set_meter_status`: maintenance, decommissioning, a stolen key
+//! * `set_key_level`: where the meter's key lies (file, board, chip)
 //! * `set_meter_limits`, `rotate_meter_key`, `replace_meter`, `rebase_meter`: another bound, node, device, register
 //! * `reassign_meter`, `unassign_meter`: another owner, or none
 //! * `set_authority`: governance tells who decides now
@@ -132,6 +133,14 @@ pub mod registry {
     /// key agreed. A key that was ever a meter's is refused.
     pub fn rotate_meter_key(ctx: &mut Context<RotateMeterKey>, new_key: Address) -> Result<()> {
         ctx.accounts.run(ctx.bumps.key_index, new_key)
+    }
+
+    /// States where the meter's key lies: 0 not stated, 1 file, 2 board, 3 chip. It moves nothing and stops nothing.
+    ///
+    /// Engineering authority only; never paused, so that it can go with a rotation. `meter_key` is the key that it is said of:
+    /// refused if the meter has another one now. After `rotate_meter_key` and `replace_meter` it is 0.
+    pub fn set_key_level(ctx: &mut Context<SetKeyLevel>, meter_key: Address, level: u8) -> Result<()> {
+        ctx.accounts.run(meter_key, level)
     }
 
     /// Puts another device, read by another node, to the metering point: the next install, Active.

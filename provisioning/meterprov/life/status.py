@@ -38,6 +38,7 @@ class NodeLine:
     fingerprint: str | None = None
     """Of the key in the registry."""
     key_level: str | None = None
+    """As the registry names it."""
     last_record_at: int | None = None
     age_s: int | None = None
     stale: bool = False
@@ -111,8 +112,6 @@ def _line(
         line = replace(line, booted="claimed", board_serial=key.board_serial)
     if boot is not None:
         line = replace(line, booted="done" if boot.ok else boot.step, board_serial=boot.board_serial)
-    if key is not None:
-        line = replace(line, key_level=key.key_level)
     if meter is None:
         return line
     read = state is not None and state.install_id == meter.install_id and state.seq > 0
@@ -124,6 +123,7 @@ def _line(
         status=meter.status.name.lower(),
         install_id=meter.install_id,
         fingerprint=fingerprint(str(meter.meter_key)),
+        key_level=meter.key_level.word,
         last_record_at=last,
         age_s=None if last is None else age_s,
         stale=stale,

@@ -136,19 +136,30 @@ def test_meters_are_listed_and_one_is_shown_and_saved(operator: Operator, meter:
     assert operator.run(app, "show", "--save", saved).code == 2
 
 
-def test_the_registry_vouches_for_the_level_that_the_claim_names(
+def test_the_registry_names_the_level_that_the_claim_names(
     operator: Operator, node: Signer, department: Path, tmp_path: Path
 ) -> None:
     told = {"key_level": "board", "read_at": 0, "port": "/dev/ttyUSB0", "unit": 1, "direction": "normal"}
-    path = claim_file(tmp_path, node, node=told)
-    assert operator.run(app, "assign", path, *RATED, "--authority", department).code == 0
-    shown = operator.run(app, "show", "METER_001", "--claim", path, "--json")
-    assert shown.document["key_level"] == "board", shown.err
-    flattered = tmp_path / "flattered.json"
-    flattered.write_text(path.read_text().replace('"board"', '"chip"'))
-    refused = operator.run(app, "show", "METER_001", "--claim", flattered)
-    assert (refused.code, "sha256 of another paper" in refused.err) == (2, True)
-    assert operator.run(app, "show", "--claim", path).code == 2
+    done = operator.run(
+        app, "assign", claim_file(tmp_path, node, node=told), *RATED, "--authority", department, "--json"
+    )
+    assert [step["what"] for step in done.document["sent"]] == ["assign_meter + set_key_level", "init_meter_state"]
+    assert done.document["key_level"] == "board"
+    asked = ("key-level", "METER_001", "--authority", department)
+    assert operator.run(app, *asked, "--json").document["key_level"] == "board"
+    dry = operator.run(app, *asked, "file", "--dry-run", "--json").document
+    assert dry["key_level"] == "board"
+    stated = operator.run(app, *asked, "file", "--json").document
+    assert (stated["key_level"], [step["what"] for step in stated["sent"]]) == ("file", ["set_key_level"])
+    assert not operator.run(app, *asked, "file", "--json").document["sent"]
+    assert "key level  file" in operator.run(app, "show", "METER_001").out
+
+
+def test_a_level_that_nobody_stated_is_said_to_be_that(operator: Operator, meter: Signer) -> None:
+    assert "not stated: run `meterbridge meter key-level METER_001 LEVEL`" in operator.run(app, "show", "METER_001").out
+    assert operator.run(app, "key-level", "METER_001", "--json").document["key_level"] == "not stated"
+    assert operator.run(app, "key-level", "METER_001", "vault").code == 2
+    assert operator.run(app, "key-level", "METER_009", "file").code == 2
 
 
 def test_a_meter_goes_into_maintenance_and_back(

@@ -150,6 +150,7 @@ def _meters(
     signed = one.sign(1_500_000, 7_500_000)
     chain.send(instructions.submit_meter_data(built, anna.pubkey(), [signed], position=0), [anna])
     chain.landed = landed
+    office(meter.app, "key-level", "METER_001", "file")
     office(meter.app, "limits", "METER_001", "--max-import-w", 20_000)
     office(meter.app, "reassign", "METER_001", ben.pubkey())
     office(user.app, "burn", "0.1", by="--owner", who=anna)

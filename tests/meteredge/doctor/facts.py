@@ -46,7 +46,7 @@ def healthy() -> Facts:
         key=KeyFacts("/var/lib/meterbridge/meter.key", "file", KEY),
         chain=ChainFacts(
             "api.devnet.solana.com", 0.12, "0011223344556677",
-            RegistryMeter("active", KEY, "owner", "active", 1, "10000001", "eastron-sdm120"),
+            RegistryMeter("active", KEY, "owner", "active", 1, "10000001", "eastron-sdm120", "file"),
             Account(1, 7, int(NOW) - 600, frozen=False, gaps=0), paused=False, oracle_active=True,
             relayer="relayer", relayer_lamports=1_000_000_000, lamports_a_day=1_200_000,
         ),

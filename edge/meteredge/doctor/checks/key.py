@@ -20,13 +20,23 @@ def usable(facts: Facts) -> Check:
 
 
 def level(facts: Facts) -> Check:
-    """Where it lies, honestly."""
+    """Where it lies, honestly, and that the registry says the same."""
     words = {
         "file": "file: whoever has the card has the key",
         "board": "board: bound to this machine",
         "chip": "chip: in a secure element",
     }
-    return _LEVEL.passed(words.get(facts.key.level, facts.key.level))
+    ours = facts.key.level
+    fact = words.get(ours, ours)
+    if isinstance(facts.chain, Unknown) or facts.chain.meter is None:
+        return _LEVEL.passed(f"{fact}; the registry was not asked")
+    named = facts.chain.meter.key_level
+    if facts.chain.meter.meter_key == facts.key.public_key and named != ours:
+        return _LEVEL.warned(
+            f"{fact}, but in the registry it is {named}",
+            f"tell the operator: `meterbridge meter key-level {facts.meter_id} {ours}`",
+        )
+    return _LEVEL.passed(f"{fact}; the registry says the same") if named == ours else _LEVEL.passed(fact)
 
 
 def matches_registry(facts: Facts) -> Check:

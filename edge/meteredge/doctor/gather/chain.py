@@ -95,4 +95,5 @@ def _registered(meter: Meter, owner: UserStatus | None) -> RegistryMeter:
         install_id=meter.install_id,
         serial=meter.serial,
         model=meter.model,
+        key_level=meter.key_level.word,
     )

@@ -94,7 +94,9 @@ pub struct Meter {
     pub building: [u8; 32],
     /// sha256 of the meter's certificate file, which the site keeps.
     pub cert_hash: [u8; 32],
-    pub reserved: [u8; 64],
+    /// What a thief must beat to get `meter_key`: 0 not stated, 1 file, 2 board, 3 chip. Every new key begins at 0.
+    pub key_level: u8,
+    pub reserved: [u8; 48],
 }
 
 /// PDA `["mkey", meter_key]`: a key belongs to one meter for ever; it is never closed, so never reused.

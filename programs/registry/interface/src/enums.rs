@@ -51,3 +51,8 @@ byte_enum! {
     /// Decommissioned is terminal; Compromised is left only by a new device.
     MeterStatus { Provisioned = 0, Active = 1, Maintenance = 2, Decommissioned = 3, Compromised = 4 }
 }
+
+byte_enum! {
+    /// Where a meter's key lies: on the card, wrapped by a secret of this board, in a chip that does not give it out.
+    KeyLevel { NotStated = 0, File = 1, Board = 2, Chip = 3 }
+}

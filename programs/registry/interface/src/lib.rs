@@ -10,7 +10,7 @@ mod accounts;
 mod enums;
 
 pub use accounts::{KeyIndex, Meter, RegistryConfig, SerialIndex, User};
-pub use enums::{MeterKind, MeterStatus, Role, UserStatus, UserType};
+pub use enums::{KeyLevel, MeterKind, MeterStatus, Role, UserStatus, UserType};
 
 declare_id!("GQWuVL3rDnV1mU7iJ6KFS2NFL7QUEM1A78F4wRTghLqm");
 

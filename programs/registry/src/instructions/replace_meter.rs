@@ -2,7 +2,7 @@
 use anchor_lang::{address_eq, prelude::*};
 use common::units::now;
 use governance_interface::{pause, GovernanceConfig, GOVERNANCE};
-use registry_interface::{serial_digest, KeyIndex, Meter, MeterStatus, RegistryConfig, SerialIndex, REGISTRY};
+use registry_interface::{serial_digest, KeyIndex, KeyLevel, Meter, MeterStatus, RegistryConfig, SerialIndex, REGISTRY};
 
 use crate::{errors::RegistryError, events::MeterReplaced, possession, rules};
 
@@ -66,6 +66,7 @@ impl ReplaceMeter {
             meter.forfeit_install = install_id.into();
         }
         let old_key = core::mem::replace(&mut meter.meter_key, new.key);
+        meter.key_level = KeyLevel::NotStated as u8;
         meter.install_id = install_id.into();
         meter.status = MeterStatus::Active as u8;
         meter.status_changed_at = now.into();

@@ -1,7 +1,7 @@
 #![allow(unused_variables)] // rc.2 reads the arguments of #[instruction] a second time, and uses none then
 use anchor_lang::prelude::*;
 use governance_interface::{GovernanceConfig, GOVERNANCE};
-use registry_interface::{KeyIndex, Meter, MeterStatus, RegistryConfig, REGISTRY};
+use registry_interface::{KeyIndex, KeyLevel, Meter, MeterStatus, RegistryConfig, REGISTRY};
 
 use crate::{errors::RegistryError, events::MeterKeyRotated, possession, rules};
 
@@ -40,6 +40,7 @@ impl RotateMeterKey {
 
         let now = common::units::now()?;
         let old_key = core::mem::replace(&mut meter.meter_key, new_key);
+        meter.key_level = KeyLevel::NotStated as u8;
         meter.key_rotated_at = now.into();
         self.old_key_index.retired_at = now.into();
         self.key_index.version = KeyIndex::VERSION;
