@@ -175,6 +175,10 @@ def test_a_profile_of_a_site_is_read_by_its_path(tmp_path: Path) -> None:
     assert load(str(tmp_path / "made.toml")).name == "made"
 
 
+THREE_PHASES = ["import_energy_l1", "import_energy_l2", "import_energy_l3"]
+A_KWH = '{ fc = 4, address = 90, words = 2, type = "f32", unit = "kWh" }'
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -188,6 +192,12 @@ def test_a_profile_of_a_site_is_read_by_its_path(tmp_path: Path) -> None:
         (MINIMAL.replace('identity_level = "label"', 'identity_level = "register"'), "serial_number"),
         (MINIMAL.replace('unit = "kWh" }', 'unit = "kWh", never_bill = "resettable" }', 1), "must never be billed"),
         (MINIMAL.replace('unit = "kWh" }', 'unit = "W" }', 1), "is not energy"),
+        (
+            MINIMAL.replace('import_energy = "import_energy"', f"import_energy = {{ sum = {THREE_PHASES} }}").replace(
+                "[registers]", "[registers]\n" + "\n".join(f"{name} = {A_KWH}" for name in THREE_PHASES)
+            ),
+            "'import_energy_l1' is of one phase",
+        ),
         (MINIMAL.replace("phases = [1]", 'phases = [1]\nsrc = ["rumour"]'), "rumour"),
         (MINIMAL.replace("phases = [1]", "phases = [1]\nrequire = { mode = 1 }"), "'mode' is not a readable register"),
         (MINIMAL.replace("phases = [1]", 'phases = [1]\nfacts = { colour = { status = "single" } }'), "colour"),

@@ -5,6 +5,7 @@ timing of the wire, which registers are billed, what proves a block, and how sur
 error.  Addresses are 0-based as they go on the wire; `docs/profiles.md` explains each key.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal, Self
@@ -76,6 +77,9 @@ def _registers(energy: str | Sum | None) -> tuple[str, ...]:
         return ()
     return (energy,) if isinstance(energy, str) else energy.sum
 
+
+_OF_ONE_PHASE = re.compile(r"_l[123]$")
+"""How registers of one phase are named."""
 
 PhaseAccounting = Literal["vector", "per_phase"]
 """How a meter of several phases adds them: netted, or each counted by itself."""
@@ -161,6 +165,8 @@ class Profile(Strict):
             register = self.registers[name]
             if register.never_bill:
                 raise ValueError(f"{name!r} must never be billed from: {register.never_bill}")
+            if _OF_ONE_PHASE.search(name):
+                raise ValueError(f"{name!r} is of one phase: a total is the meter's own, never the sum of its phases")
             if register.unit not in UNIT_MWH:
                 raise ValueError(
                     f"{name!r} is not energy: its unit is {register.unit!r}, not one of {', '.join(UNIT_MWH)}"
