@@ -1,8 +1,11 @@
 """The day's curve: what moved between two records, and a picture that says it."""
 
+import re
 import xml.etree.ElementTree as ET
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.meteredge.node import closing, install_at
@@ -59,6 +62,23 @@ def test_any_day_is_well_formed_svg_whose_bars_stay_inside(day: list[tuple[int, 
         assert high > 0
         assert x + wide <= width + 1
         assert y + high <= height
+
+
+@pytest.mark.parametrize(
+    ("now", "hours_of_labels"),
+    [
+        ("2026-03-29T12:00+00:00", [("12:00", 2), ("06:00", 8), ("00:00", 13), ("18:00", 19)]),  # 92 slots
+        ("2026-10-25T12:00+00:00", [("12:00", 1), ("06:00", 7), ("00:00", 14), ("18:00", 20)]),  # 100
+        ("2026-06-01T12:00+00:00", [("12:00", 2), ("06:00", 8), ("00:00", 14), ("18:00", 20)]),
+    ],
+)
+def test_the_sites_clock_stands_at_the_right_place_on_days_of_92_96_and_100_slots(
+    now: str, hours_of_labels: list[tuple[str, int]]
+) -> None:
+    text = day_curve([], datetime.fromisoformat(now).timestamp(), ZoneInfo("Europe/Berlin"))
+    labels = re.findall(r'x="([0-9.]+)"[^>]*>(\d\d:\d\d)<', text)
+    right, width = 632, 580
+    assert [(label, round((right - float(x)) / width * 24)) for x, label in labels] == hours_of_labels
 
 
 def test_the_picture_says_in_words_what_it_shows() -> None:
