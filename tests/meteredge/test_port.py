@@ -200,6 +200,11 @@ def test_the_port_is_exclusive_for_the_system_itself_while_it_is_open(pty: Pty) 
     assert not is_exclusive()
 
 
+def test_the_kernel_is_not_asked_to_switch_the_transceiver(pty: Pty) -> None:
+    with opened(pty) as port:
+        assert port.rs485_mode is None
+
+
 def test_a_missing_path_says_where_to_look() -> None:
     with pytest.raises(PortMissing, match="see /dev/serial/by-id"):
         RtuPort("/dev/serial/by-id/none", 9_600, "8N1", CLOCK)

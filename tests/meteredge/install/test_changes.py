@@ -58,6 +58,20 @@ def test_files_are_where_systemd_and_udev_look_for_them(machine: Machine) -> Non
     assert not any("/." in path for path in tree if "installed" not in path), "no draft is left"
 
 
+def test_the_udev_rule_has_the_last_word_on_modem_manager_and_brltty_for_every_make_of_adapter(
+    machine: Machine,
+) -> None:
+    install(machine)
+    (path,) = (path for path in machine.tree() if path.startswith("etc/udev/rules.d/"))
+    assert Path(path).name > "85-brltty.rules", "behind the distribution's own"
+    lines = machine.tree()[path].splitlines()
+    makes, acts = lines.index('LABEL="meterbridge_adapter"'), lines.index('LABEL="meterbridge_end"')
+    for make in ("0403", "1a86", "10c4", "067b", "2e8a"):
+        assert f'ATTR{{idVendor}}=="{make}", GOTO="meterbridge_adapter"' in lines[:makes]
+    assert 'ENV{ID_MM_DEVICE_IGNORE}="1"' in lines[makes:acts]
+    assert 'ENV{BRLTTY_BRAILLE_DRIVER}="", ENV{SYSTEMD_WANTS}=""' in lines[makes:acts]
+
+
 def test_a_page_that_could_not_run_is_not_started_at_boot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
