@@ -8,7 +8,6 @@ reading, the best of a few: a busy machine only adds.
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from typing import Any
 from nacl.signing import SigningKey
 from solders.keypair import Keypair
 from tests.bench.tls import tls_in_front_of
+from tests.free_ports import free_port
 from tests.meteredge.cabinet import KEY, NOBODY_LISTENS, Cabinet
 from tests.meteredge.node import BASELINE_EXPORT, BASELINE_IMPORT, MAX_W
 
@@ -111,7 +111,7 @@ def ten_slots_over_https() -> Lived:
     """Run the agent through SLOTS slots.  Raises RuntimeError if they are not delivered."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        rpc_port = _free_port_pair()
+        rpc_port = free_port(neighbours=1)
         net = stack.enter_context(localnet.run(port=rpc_port, slot_ms=20))
         tls = stack.enter_context(tls_in_front_of(("127.0.0.1", rpc_port), folder))
         cabinet = _cabinet(folder, stack.enter_context(_meter_bus()))
@@ -265,16 +265,3 @@ def _told_modules(agent: "subprocess.Popen[str]") -> list[str]:
     agent.stdin.flush()
     names: list[str] = json.loads(agent.stdout.readline())
     return names
-
-
-def _free_port_pair() -> int:
-    """A port that is free together with the next one."""
-    while True:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port: int = one.getsockname()[1]
-            try:
-                two.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port

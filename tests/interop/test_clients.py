@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from tests.free_ports import free_port
 
 from meterchain import pdas
 from meterchain.accounts import MeterState, User, fetch
@@ -25,7 +26,6 @@ from meterchain.units import Lamports
 pytestmark = pytest.mark.ci
 HERE = Path(__file__).parent
 IDLS = Path(__file__).parents[2] / "programs" / "meterchain" / "idl"
-PORT = 18_940
 DOMAIN = bytes(range(8))
 
 
@@ -44,7 +44,7 @@ class Ground:
 
 @pytest.fixture(scope="module")
 def ground(built: Programs) -> Iterator[Ground]:
-    with run(port=PORT, slot_ms=20) as net:
+    with run(port=free_port(neighbours=1), slot_ms=20) as net:
         chain = RpcChain(net.url, poll_s=0.02)
         authority = Keypair.from_seed(bytes(31) + b"\3")
         chain.airdrop(authority.pubkey(), Lamports(100 * 10**9))

@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 from solders.system_program import ID as SYSTEM
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
+from tests.free_ports import free_port
 
 from meterchain import pdas, programs, transactions
 from meterchain import site as site_steps
@@ -60,7 +61,7 @@ class Cluster:
 @pytest.fixture(scope="module")
 def localnet() -> Iterator[Localnet]:
     """A Surfnet with 20 ms slots."""
-    with run(port=18_990, slot_ms=20) as running:
+    with run(port=free_port(neighbours=1), slot_ms=20) as running:
         yield running
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from solders.keypair import Keypair
+from tests.free_ports import free_port
 from tests.meterchain.market.place import Place, key, open_place
 
 from meterchain import instructions
@@ -162,6 +163,7 @@ def test_metrics_are_served_over_http() -> None:
     metrics = instruments()
     metrics.note_unreachable()
     with ExitStack() as stack:
-        serve_metrics(stack, "127.0.0.1:19465", metrics.registry)
-        with urllib.request.urlopen("http://127.0.0.1:19465/metrics", timeout=5) as answer:
+        address = f"127.0.0.1:{free_port()}"
+        serve_metrics(stack, address, metrics.registry)
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
             assert b"meterbridge_keeper_unreachable_total 1.0" in answer.read()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from solders.keypair import Keypair
+from tests.free_ports import free_port
 from tests.meterchain.market.place import KWH, SMALL, key
 
 from meterchain import instructions, pdas
@@ -33,7 +34,6 @@ from meterchain.tokens import read_token_account
 from meterchain.units import SLOT_S, Atoms, InstallId, Lamports, Mwh, Seq, Slot, UnixTime, slot_of
 
 pytestmark = pytest.mark.ci
-PORT, METRICS = 18_996, 18_998
 
 
 def travel(url: str, unix_s: int) -> None:
@@ -49,7 +49,7 @@ def travel(url: str, unix_s: int) -> None:
         assert "error" not in json.load(answer)
 
 
-def an_epoch(chain: RpcChain, built: Programs, department: Keypair) -> Keypair:
+def an_epoch(chain: RpcChain, url: str, built: Programs, department: Keypair) -> Keypair:
     """A meter reports 1 kWh, which is minted, and its owner sells it to one who bids; returns the buyer.
 
     The chain's time is brought to the slot's end for the reading, and to the epoch's end after the orders.
@@ -67,7 +67,7 @@ def an_epoch(chain: RpcChain, built: Programs, department: Keypair) -> Keypair:
     issue(chain, department, currency.address, buyer.pubkey(), Atoms(KWH))
     meter = assigned(chain, site, department, seller)
     epoch = slot_of(chain.clock().unix_s) + 2 * SLOT_S
-    travel(f"http://127.0.0.1:{PORT}", epoch + 5)
+    travel(url, epoch + 5)
     record = Record(
         site.domain, "METER_001", InstallId(1), Seq(1), Slot(epoch - SLOT_S), UnixTime(epoch), Mwh(1_000_000), Mwh(0),
         bytes(16),
@@ -80,7 +80,7 @@ def an_epoch(chain: RpcChain, built: Programs, department: Keypair) -> Keypair:
             built, market, trader.pubkey(), seat, side, Atoms(KWH), market.price(100), epoch=Slot(epoch)
         )
         chain.send([order], [trader])
-    travel(f"http://127.0.0.1:{PORT}", epoch + SLOT_S + 5)
+    travel(url, epoch + SLOT_S + 5)
     return buyer
 
 
@@ -107,7 +107,11 @@ def test_energy_measured_over_rpc_is_sold_a_keeper_process_settles_and_the_audit
     wallet = tmp_path / "payer.json"
     wallet.touch(mode=0o600)
     wallet.write_text(payer.to_json())
-    with local_chain(port=PORT, slot_ms=20) as net, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+    metrics = f"127.0.0.1:{free_port()}"
+    with (
+        local_chain(port=free_port(neighbours=1), slot_ms=20) as net,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
+    ):
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(60)
         chain = RpcChain(net.url, idls=built.by_id)
@@ -115,13 +119,13 @@ def test_energy_measured_over_rpc_is_sold_a_keeper_process_settles_and_the_audit
             for who in (department, payer):
                 chain.airdrop(who.pubkey(), Lamports(100 * 10**9))
             steps.deploy_programs(chain, built, payer=department, authority=department)
-            buyer = an_epoch(chain, built, department)
-            words = ["keeper", "run", "--rpc", net.url, "--payer", str(wallet), "--listen", f"127.0.0.1:{METRICS}"]
+            buyer = an_epoch(chain, net.url, built, department)
+            words = ["keeper", "run", "--rpc", net.url, "--payer", str(wallet), "--listen", metrics]
             command = [sys.executable, "-m", "meterbridge", *words, "--keep", str(tmp_path / "kept")]
             environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "180000000"}
             with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as keeper:
                 assert [manager.recv(64) for _ in range(2)] == [b"READY=1", b"WATCHDOG=1"], "after the first turn"
-                with urllib.request.urlopen(f"http://127.0.0.1:{METRICS}/metrics", timeout=10) as answer:
+                with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=10) as answer:
                     text = answer.read().decode()
                 keeper.send_signal(signal.SIGTERM)
                 _, said = keeper.communicate(timeout=30)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from solders.keypair import Keypair
+from tests.free_ports import free_port
 from typer.testing import CliRunner
 
 from meterchain import localnet as local
@@ -96,7 +97,7 @@ def test_a_chain_that_dies_while_starting_is_quoted(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(shutil, "which", lambda _name: str(node))
     with (
         pytest.raises(LocalnetError, match=r"GLIBC_2\.34 not found"),
-        local.run(port=18_970, cache=tmp_path, start_timeout_s=5),
+        local.run(port=free_port(neighbours=1), cache=tmp_path, start_timeout_s=5),
     ):
         pass
 
@@ -120,7 +121,7 @@ def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 @pytest.mark.ci
 def test_a_fresh_local_chain_takes_a_site_and_its_audit_holds(built: Programs) -> None:
-    with local.run(port=18_980, slot_ms=20) as fresh:
+    with local.run(port=free_port(neighbours=1), slot_ms=20) as fresh:
         chain = RpcChain(fresh.url, poll_s=0.02)
         authority = Keypair.from_seed(bytes(31) + b"\2")
         chain.airdrop(authority.pubkey(), Lamports(100 * 10**9))

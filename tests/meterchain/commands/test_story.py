@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from solders.keypair import Keypair
+from tests.free_ports import free_port
 
 from meterbridge.__main__ import main
 from meterchain.record import Record
@@ -23,17 +24,21 @@ from metersim.meters.installation import Installation
 from metersim.meters.meter import MeterPlan
 
 pytestmark = pytest.mark.ci
-PORT = 18_960
-URL = f"http://127.0.0.1:{PORT}"
 SINCE = 1_767_225_600
 
 Tell = Callable[..., dict[str, object]]
 
 
 @pytest.fixture
-def localnet() -> Iterator[str]:
+def port() -> int:
+    """Where the local chain listens."""
+    return free_port(neighbours=1)
+
+
+@pytest.fixture
+def localnet(port: int) -> Iterator[str]:
     """What `meterbridge localnet` starts."""
-    command = [sys.executable, "-m", "meterbridge", "localnet", "--port", str(PORT), "--slot-ms", "20", "--json"]
+    command = [sys.executable, "-m", "meterbridge", "localnet", "--port", str(port), "--slot-ms", "20", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())["rpc"]
@@ -56,7 +61,7 @@ def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
 
 
 @pytest.fixture
-def cabinet(tmp_path: Path) -> Iterator[Path]:
+def cabinet(tmp_path: Path, port: int) -> Iterator[Path]:
     """A node's configuration without its domain, beside a simulated meter on a wire."""
     line = Line(9_600, "8N1")
     plan = MeterPlan("sdm120", Installation(seed=1), line, since_utc=SINCE, turnaround_s=0.01)
@@ -78,7 +83,7 @@ baud = 9600
 [key]
 file = "{tmp_path}/meter.key"
 [chain]
-rpc = "{URL}"
+rpc = "http://127.0.0.1:{port}"
 relayer = "{tmp_path}/relayer.json"
 [state]
 directory = "{tmp_path}"

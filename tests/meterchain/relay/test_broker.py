@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from solders.keypair import Keypair
+from tests.free_ports import free_port
 from tests.meterchain.conftest import NewMeter, Signer
 from tests.meterchain.relay.conftest import NewRelay, next_record
 from typer.testing import CliRunner
@@ -58,9 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def port(folder: Path, site: Site) -> Iterator[int]:
     """A broker of this site; its port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free: int = probe.getsockname()[1]
+    free = free_port()
     records = f"meterbridge/{site.domain.hex()}/records"
     (folder / "acl").write_text(f"pattern write {records}/%u\nuser relay\ntopic read {records}/#\n")
     (folder / "conf").write_text(
