@@ -43,7 +43,7 @@ def micropython() -> str:
 class Board:
     """A running bridge; `folder` is its flash and survives `power_cut`."""
 
-    def __init__(self, bus_port: str, folder: Path, watchdog_ms: int = 8_000, *, log: bool = False) -> None:
+    def __init__(self, bus_port: str, folder: Path, watchdog_ms: int | None = None, *, log: bool = False) -> None:
         self._bus_port = bus_port
         self._folder = folder
         self._watchdog_ms = watchdog_ms
@@ -70,7 +70,9 @@ class Board:
         }
         if self.log:
             environment["FAKE_LOG"] = str(self.log)
-        command = [micropython(), "-X", HEAP, str(FAKES / "start.py"), str(self._folder), str(self._watchdog_ms)]
+        command = [micropython(), "-X", HEAP, str(FAKES / "start.py"), str(self._folder)]
+        if self._watchdog_ms is not None:
+            command.append(str(self._watchdog_ms))
         self._process = subprocess.Popen(
             command, stdin=self._far, stdout=self._far, stderr=subprocess.PIPE, env=environment
         )

@@ -157,6 +157,31 @@ def test_nothing_resettable_is_billed(name: str) -> None:
     assert all(r.never_bill for r in profile.registers.values() if "resettable" in r.name or "total_energy" in r.name)
 
 
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("em24", {"max_registers": 11}),
+        ("em340", {"max_registers": 50, "require": {"measurement_mode": 1}}),
+        ("sdm230", {"max_registers": 60, "min_gap_ms": 60}),
+        ("sdm630", {"max_registers": 80, "require": {"energy_units_prefix": 0}}),
+        ("sdm72d-m", {"max_registers": 60, "min_gap_ms": 500, "identity_level": "label"}),
+        ("sdm72d-m-v2", {"max_registers": 60, "min_gap_ms": 500, "identity_level": "register"}),
+        ("dtsu666", {"identity_level": "label"}),
+        ("ddsu666", {"identity_level": "label"}),
+        ("pzem-004t", {"identity_level": "label", "general_address": 248}),
+    ],
+)
+def test_what_misled_others_about_a_model_stands_in_its_profile(name: str, facts: dict[str, object]) -> None:
+    profile = load(name)
+    assert {key: getattr(profile, key) for key in facts} == facts
+
+
+def test_a_general_address_and_words_of_64_bits_are_the_only_ones_of_their_kind() -> None:
+    profiles = [load(name) for name in names()]
+    assert [p.name for p in profiles if p.general_address] == ["peacefair-pzem-004t-v3"]
+    assert {load("pac2200").registers[name].type for name in load("pac2200").energy_registers} == {"f64"}
+
+
 def test_what_nobody_confirmed_is_told_to_the_one_who_enrols() -> None:
     told = "\n".join(load("dtsu666").warnings())
     assert "register import_energy is conflict" in told

@@ -126,6 +126,8 @@ class ADC:
 
 class WDT:
     def __init__(self, timeout):
+        if timeout > 8_388:
+            raise ValueError("timeout exceeds 8388")  # as the RP2040's
         _say("watchdog {}".format(timeout))
 
     def feed(self):
