@@ -86,8 +86,11 @@ def test_programs_that_probe_serial_ports_are_named(root: Path) -> None:
 
 def test_udev_knows_whether_modem_manager_keeps_away(root: Path) -> None:
     facts = (root / "dev/ttyUSB0").stat()
-    write(root / f"run/udev/data/c{os.major(facts.st_rdev)}:{os.minor(facts.st_rdev)}", "E:ID_MM_DEVICE_IGNORE=1\n")
-    assert port_facts("/dev/ttyUSB0", trouble=None, agent_has_it=False, root=root).adapter.modem_manager_ignores
+    known = root / f"run/udev/data/c{os.major(facts.st_rdev)}:{os.minor(facts.st_rdev)}"
+    for told, ignores in (("E:ID_VENDOR_ID=0403\n", False), ("E:ID_MM_DEVICE_IGNORE=1\n", True)):
+        write(known, told)
+        found = port_facts("/dev/ttyUSB0", trouble=None, agent_has_it=False, root=root)
+        assert found.adapter.modem_manager_ignores is ignores
 
 
 def test_a_port_that_is_not_there_has_no_adapter(root: Path) -> None:
