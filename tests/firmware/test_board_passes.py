@@ -238,8 +238,8 @@ def test_de_goes_down_when_the_last_bit_has_left(buses: RunningBuses, tmp_path: 
         bridge.master(OWN_UNIT).write_registers(0x101, [1_152, 0])
         for _ in range(10):
             bridge.master(1).read_registers(10, 6)
-        edges = [line.split()[2] for line in bridge.log.read_text().splitlines() if " de " in line]
-    assert edges == ["1", "0"] * 10
+        edges = [line.split()[2:] for line in bridge.log.read_text().splitlines() if " de " in line]
+    assert edges == [["1", "0"], ["0", "0"]] * 10, "up before the first bit, down with nothing left to send"
 
 
 def test_the_agents_own_bus_reads_the_bridge_by_its_profile(bridge: Board) -> None:

@@ -16,6 +16,12 @@ PWRON_RESET, WDT_RESET = 1, 3
 _MODELLED = {}
 
 
+def _still_sending_us():
+    """For how long bits are still leaving the UART: whoever lets go of the line now cuts them off."""
+    ends = _MODELLED.get("ends")
+    return 0 if ends is None else max(0, time.ticks_diff(ends, time.ticks_us()))
+
+
 def _say(text):
     path = os.getenv("FAKE_LOG")
     if path:
@@ -64,7 +70,7 @@ class Pin:
             obey()
             return self.level
         if self.number == 2 and level != self.level:
-            _say("de {}".format(level))
+            _say("de {} {}".format(level, _still_sending_us()))
         self.level = level
         return None
 
@@ -104,7 +110,7 @@ class UART(io.IOBase):
         return data or None
 
     def write(self, data):
-        self.ends = time.ticks_add(time.ticks_us(), len(data) * self.character_us)
+        self.ends = _MODELLED["ends"] = time.ticks_add(time.ticks_us(), len(data) * self.character_us)
         return self.file.write(data)
 
     def txdone(self):
