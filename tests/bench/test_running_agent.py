@@ -14,5 +14,6 @@ def test_an_agent_that_delivered_ten_slots_over_https_is_small_and_has_loaded_no
     assert lived.rss_mb <= agent.LIMITS["agent.rss_mb"]
 
 
+@pytest.mark.ci
 def test_an_agent_reads_its_meter_within_two_seconds_of_its_start() -> None:
     assert agent.start_seconds() <= agent.LIMITS["agent.start_seconds"]
