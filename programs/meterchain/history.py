@@ -149,12 +149,15 @@ class Archive:
             yield from ((line, self._chain.transaction(line.signature)) for line in lines)
             return
         window = self._at_once * _WINDOWS
-        with ThreadPoolExecutor(self._at_once) as askers:
+        askers = ThreadPoolExecutor(self._at_once)
+        try:
             for start in range(0, len(lines), window):
                 some = lines[start : start + window]
                 yield from zip(
                     some, askers.map(self._chain.transaction, [line.signature for line in some]), strict=True
                 )
+        finally:  # whoever closes the chain ends what is still waiting for it
+            askers.shutdown(wait=False, cancel_futures=True)
 
     def _keep(self, line: Landed, receipt: Receipt) -> None:
         row = {

@@ -37,8 +37,9 @@ from meterchain.chain import (
 )
 from meterchain.failures import explain
 from meterchain.idl import Idl
+from meterchain.patience import Patience
 from meterchain.rpc_answers import Json, account, has_reached, landed, looked_up, returned, to_base64
-from meterchain.rpc_http import JsonRpc, NoAnswer, NotJsonRpc, RpcFailure
+from meterchain.rpc_http import ComeLater, JsonRpc, NoAnswer, NotJsonRpc, RpcFailure
 from meterchain.units import Lamports, UnixTime
 
 _CLOCK_SYSVAR = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
@@ -62,10 +63,12 @@ class RpcChain:
         poll_s: float = 0.2,
         confirm_s: float = 90.0,
         idls: Mapping[Pubkey, Idl] | None = None,
+        patience: Patience | None = None,
     ) -> None:
         """`timeout_s` bounds one HTTP request, `confirm_s` the wait for a transaction; `poll_s` lies between looks.
 
-        `idls` name the errors of their programs; by default those of this package.
+        `idls` name the errors of their programs; by default those of this package.  With `patience` a question that the
+        RPC has no time for is asked again; without it, and for transactions ever, that is the caller's to decide.
         """
         self._host = urlsplit(url).hostname or ""
         if urlsplit(url).scheme not in ("http", "https") or not self._host:
@@ -74,6 +77,7 @@ class RpcChain:
         self._poll_s, self._confirm_s = poll_s, confirm_s
         self._told_idls = idls
         self._rpc = JsonRpc(url, timeout_s)
+        self._patience = patience
 
     @property
     def name(self) -> str:
@@ -221,7 +225,9 @@ class RpcChain:
             sleep(self._poll_s)
 
     def close(self) -> None:
-        """Close the connections; calling it twice does no harm."""
+        """Close the connections, and end all patience; calling it twice does no harm."""
+        if self._patience:
+            self._patience.end()
         self._rpc.close()
 
     @cached_property
@@ -238,11 +244,19 @@ class RpcChain:
         keys = transactions.account_keys(transaction, lookup_tables)
         return self._submit(transaction, keys, last_height)
 
-    def _ask(self, method: str, *parameters: Json) -> Json:
-        if self._rpc.closed:
-            raise ChainUnreachable(f"the connection to {self._host} was closed; make a new RpcChain")
-        try:
+    def _ask(self, method: str, *parameters: Json, patience: Patience | None = None) -> Json:
+        def once() -> Json:
+            if self._rpc.closed:
+                raise ChainUnreachable(f"the connection to {self._host} was closed; make a new RpcChain")
             return self._rpc.ask(method, list(parameters))
+
+        try:
+            return patience.ask(once) if patience else once()
+        except ComeLater as error:
+            again = "" if error.after_s is None else f" in {error.after_s:,.0f} s"
+            raise ChainUnreachable(
+                f"{self._host} has no time for {method} ({error}): ask less often, try again{again} or use another RPC"
+            ) from error
         except NoAnswer as error:
             raise ChainUnreachable(
                 f"no answer from {self._host} to {method} ({error}): check the network and the address"
@@ -317,9 +331,9 @@ class RpcChain:
         return self._unable(error)
 
     def _asked(self, method: str, *parameters: Json) -> Json:
-        """As `_ask`, an RPC error being the RPC's trouble, not ours."""
+        """As `_ask`, with patience, an RPC error being the RPC's trouble, not ours: for what changes nothing."""
         try:
-            return self._ask(method, *parameters)
+            return self._ask(method, *parameters, patience=self._patience)
         except RpcFailure as error:
             raise self._unable(error) from error
 

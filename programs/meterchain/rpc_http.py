@@ -9,6 +9,8 @@ import os
 import select
 import ssl
 import threading
+from email.message import Message
+from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from time import monotonic
 from typing import Any
@@ -17,11 +19,20 @@ from urllib.parse import SplitResult, urlsplit
 LARGEST_BYTES = 256 * 1024 * 1024
 """An answer that is longer is none: all accounts of a program are the largest thing that is ever asked for."""
 _CHUNK = 65_536
-_OK = 200
+_OK, _TOO_MANY, _UNAVAILABLE = 200, 429, 503
 
 
 class NoAnswer(Exception):
     """Nothing came, or an HTTP status that is no answer; the message is the cause's name."""
+
+
+class ComeLater(NoAnswer):
+    """HTTP 429, or 503 with Retry-After: the RPC is there, and has no time for us now."""
+
+    def __init__(self, status: int, after_s: float | None) -> None:
+        """`after_s`: for how long it wants no more questions; None if it does not say."""
+        super().__init__(f"HTTP {status}")
+        self.after_s = after_s
 
 
 class NotJsonRpc(Exception):
@@ -116,6 +127,9 @@ class JsonRpc:
                 line.settimeout(_left(deadline))
             if response.length:
                 raise NoAnswer("an answer that breaks off")
+            after_s = _retry_after(response.headers)
+            if response.status == _TOO_MANY or (response.status == _UNAVAILABLE and after_s is not None):
+                raise ComeLater(response.status, after_s)
             if response.status != _OK:
                 raise NoAnswer(f"HTTP {response.status}")
         return bytes(answer)
@@ -145,6 +159,18 @@ def _left(deadline: float) -> float:
     if left <= 0:
         raise TimeoutError
     return left
+
+
+def _retry_after(headers: Message) -> float | None:
+    """Seconds; a date is told by the server's own clock."""
+    said = str(headers.get("Retry-After", "")).strip()
+    if said.isascii() and said.isdigit():
+        return float(said)
+    try:
+        until, now = parsedate_to_datetime(said), parsedate_to_datetime(str(headers.get("Date", "")))
+        return max(0.0, (until - now).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 def _has_something(idle: HTTPConnection) -> bool:

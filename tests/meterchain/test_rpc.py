@@ -28,6 +28,8 @@ TO = Pubkey([8] * 32)
 PAY = transfer(TransferParams(from_pubkey=PAYER.pubkey(), to_pubkey=TO, lamports=5))
 Answer = Any
 Rule = Callable[..., Answer]
+Refusal = tuple[int, str | None]
+"""HTTP status and Retry-After."""
 
 
 class RpcError(Exception):
@@ -49,6 +51,8 @@ class Scripted:
         }
         self.calls: list[str] = []
         self.raw: Callable[[], tuple[int, bytes]] | None = None
+        self.refusals: dict[str, list[Refusal]] = {}
+        """By method: how the next questions are refused."""
         self.release = threading.Event()
         scripted = self
 
@@ -56,8 +60,15 @@ class Scripted:
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 scripted.calls.append(request["method"])
-                status, body = scripted.raw() if scripted.raw else scripted.answer(request)
+                refused = scripted.refusals.get(request["method"])
+                after = None
+                if refused:
+                    (status, after), body = refused.pop(0), b"busy"
+                else:
+                    status, body = scripted.raw() if scripted.raw else scripted.answer(request)
                 self.send_response(status)
+                if after is not None:
+                    self.send_header("retry-after", after)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -121,11 +132,21 @@ def test_a_closed_port_is_unreachable_and_the_message_keeps_the_provider_s_key()
     chain.close()
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("status", [404, 500, 503])
 def test_an_http_error_is_unreachable(server: Scripted, rpc: RpcChain, status: int) -> None:
     server.raw = lambda: (status, b"busy")
     with pytest.raises(ChainUnreachable, match="check the network"):
         rpc.send([PAY], [PAYER])
+
+
+@pytest.mark.parametrize(("refusal", "again"), [((429, None), "again or"), ((503, "7"), "again in 7 s or")])
+def test_an_rpc_without_time_is_unreachable_and_asked_once(
+    server: Scripted, rpc: RpcChain, refusal: Refusal, again: str
+) -> None:
+    server.refusals["getGenesisHash"] = [refusal]
+    with pytest.raises(ChainUnreachable, match=f"no time for getGenesisHash .*HTTP {refusal[0]}.* {again}"):
+        rpc.genesis_hash()
+    assert server.calls == ["getGenesisHash"]
 
 
 def test_a_web_page_is_no_rpc(server: Scripted, rpc: RpcChain) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meterchain.rpc_http import JsonRpc, NoAnswer, NotJsonRpc, RpcFailure
+from meterchain.rpc_http import ComeLater, JsonRpc, NoAnswer, NotJsonRpc, RpcFailure
 
 Talk = Callable[[socket.socket], None]
 ASKED_S = 5.0
@@ -152,6 +152,35 @@ def test_what_is_no_answer_is_told_apart(said: bytes, kind: type[Exception]) -> 
 
     with server(says) as port, rpc_at(port) as rpc, pytest.raises(kind):
         rpc.ask("getSlot", [])
+
+
+DATE = b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "after_s"),
+    [
+        (b"Retry-After: 7\r\n", 7.0),
+        (b"Retry-After: 0\r\n", 0.0),
+        (DATE + b"Retry-After: Sun, 06 Nov 1994 08:50:07 GMT\r\n", 30.0),
+        (DATE + b"Retry-After: Sun, 06 Nov 1994 08:49:07 GMT\r\n", 0.0),
+        (b"Retry-After: Sun, 06 Nov 1994 08:50:07 GMT\r\n", None),
+        (DATE + b"Retry-After: Sun, 06 Nov 1994 08:50:07 -0000\r\n", None),
+        (b"Retry-After: -1\r\n", None),
+        (b"Retry-After: soon\r\n", None),
+        (b"", None),
+    ],
+)
+def test_a_server_without_time_says_when_to_come_again_in_seconds_or_by_its_own_clock(
+    said: bytes, after_s: float | None
+) -> None:
+    def refuses(line: socket.socket) -> None:
+        heard(line)
+        line.sendall(b"HTTP/1.1 429 Too Many Requests\r\n" + said + b"Content-Length: 0\r\n\r\n")
+
+    with server(refuses) as port, rpc_at(port) as rpc, pytest.raises(ComeLater, match="HTTP 429") as refused:
+        rpc.ask("getSlot", [])
+    assert refused.value.after_s == after_s
 
 
 def test_a_proxy_of_the_environment_is_used_unless_the_host_is_excepted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,10 @@ from meterchain.audit import Audit
 from meterchain.chain import RememberingChain
 from meterchain.commands.session import CHECK_SAID_NO, LOCAL, AsJson, ProgramsDir, Rpc, say, show_table
 from meterchain.history import AT_ONCE, Archive, Progress, WrongHistory
+from meterchain.patience import Patience
 from meterchain.programs import Programs
 from meterchain.rpc import RpcChain
+from meterchain.rpc_http import ComeLater
 
 _SAY_EVERY_S = 5.0
 
@@ -32,7 +34,7 @@ def audit(
         typer.Option(metavar="FILE", help="Keeps the events; the next audit fetches what is new."),
     ] = None,
     at_once: Annotated[
-        int, typer.Option(metavar="N", min=1, max=64, help="Transactions asked for at once; fewer if it says HTTP 429.")
+        int, typer.Option(metavar="N", min=1, max=64, help="Transactions asked for at once; fewer if HTTP 429 ends it.")
     ] = AT_ONCE,
     *,
     settled: Annotated[bool, typer.Option("--settled", help="Nothing may wait for minting.")] = False,
@@ -49,7 +51,7 @@ def audit(
     if accounts_only and history:
         raise typer.BadParameter("--history is for the events, which --accounts-only leaves out")
     ours = built.load(programs)
-    connect = context.obj or (lambda url, programs: RpcChain(url, idls=programs.by_id))
+    connect = context.obj or (lambda url, programs: RpcChain(url, idls=programs.by_id, patience=Patience(_put_off)))
     chain: RememberingChain = connect(rpc, ours)
     try:
         if accounts_only:
@@ -74,6 +76,10 @@ def _archive(chain: RememberingChain, programs: Programs, path: Path | None, at_
         return Archive(chain, programs, path, at_once=at_once)
     except OSError as error:
         raise WrongHistory(f"{path}: cannot be read or written ({error.strerror})") from error
+
+
+def _put_off(later: ComeLater, seconds: float) -> None:
+    say(f"the RPC answers {later}: asking again in {seconds:,.0f} s")
 
 
 def _progress() -> Progress:
