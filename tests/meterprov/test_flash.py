@@ -16,9 +16,10 @@ from meterbridge.__main__ import main
 from meterprov import manifest
 from meterprov.disks import Kernel, Target, target_of
 from meterprov.flash import Flashed, FlashRefused, flash
-from meterprov.unpack import UnpackError
+from meterprov.unpack import CHUNK, UnpackError
 
-RAW = os.urandom(5 << 20) + bytes(6 << 20) + os.urandom(12_345)
+RAW = os.urandom(5 << 20) + bytes(3 * CHUNK) + os.urandom(12_345)
+"""Some pieces of it are zero and nothing else."""
 SHA256 = hashlib.sha256(RAW).hexdigest()
 
 
@@ -48,7 +49,11 @@ def test_several_cards_get_the_same_bytes_from_one_packed_image(image: Path, tmp
     assert all(target.path.read_bytes() == RAW for target in targets)
 
 
-def test_what_a_card_held_before_does_not_stay_where_the_image_is_zero(image: Path, tmp_path: Path) -> None:
+def test_what_a_card_held_before_does_not_stay_where_the_image_is_zero(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ = os.open
+    monkeypatch.setattr(os, "open", lambda path, flags, *mode: open_(path, flags & ~os.O_TRUNC, *mode))  # as a card is
     old = tmp_path / "card"
     old.write_bytes(b"\xff" * len(RAW))
     (result,) = _flash(image, _file(old))
@@ -106,7 +111,7 @@ def test_an_image_that_is_cut_leaves_no_card_that_counts(image: Path, tmp_path: 
 def test_what_cannot_be_right_is_refused_before_a_byte_is_written(image: Path, tmp_path: Path) -> None:
     card = tmp_path / "card"
     card.write_bytes(b"mine")
-    with pytest.raises(FlashRefused, match=r"card has 1\.0 MB, the image needs 11\.5 MB; take a larger card"):
+    with pytest.raises(FlashRefused, match=r"card has 1\.0 MB, the image needs 17\.8 MB; take a larger card"):
         _flash(image, _file(card, size=1_000_000))
     with pytest.raises(FlashRefused, match="one disk is named twice"):
         _flash(image, _file(card), _file(tmp_path / "." / "card"))

@@ -17,7 +17,7 @@ from meteredge.doctor.checks import judge as judge_node
 from meteredge.doctor.facts import Facts, LoadStep
 from meteredge.doctor.sheet import Verdict
 from meteredge.profiles import load
-from meterprov.life.judgement import Case, Shown, Vouched, a_display, judge, phases
+from meterprov.life.judgement import Case, Shown, Vouched, a_display, certainty, judge, phases
 from meterprov.life.papers import SheetError, read_sheet
 from meterprov.site_file import load_site
 
@@ -165,6 +165,16 @@ def test_phases_must_be_added_as_on_the_site_and_unknown_ones_are_warned_of(pape
     ):
         case = Case(claim, site, here, profile.model_copy(update={"phase_accounting": known}), SEEN)
         assert phases(case).verdict is verdict
+
+
+def test_what_nobody_has_confirmed_of_a_model_is_warned_of_and_refuses_nothing(papers: Papers) -> None:
+    site = load_site(papers.site_file)
+    meter = site.meter(METER)
+    profile = load("dtsu666")
+    found = certainty(Case(papers.claim(), site, meter, profile, SEEN))
+    assert found.verdict is Verdict.WARN
+    assert len(profile.warnings()) > 1
+    assert all(doubt in found.fact for doubt in profile.warnings())
 
 
 def test_a_number_read_off_the_plate_is_confirmed_by_whoever_enrols(papers: Papers) -> None:
