@@ -138,6 +138,36 @@ def test_threads_share_the_bus() -> None:
     assert setup.bus.counts()["replies"] == 40
 
 
+class Meeting(MemoryPort):
+    """A port on which a question waits a little for another one to come at the same time."""
+
+    def __init__(self, wire: Wire, clock: VirtualClock) -> None:
+        super().__init__(wire, clock)
+        self.met = False
+        self._meeting = threading.Barrier(2)
+
+    def write(self, data: bytes) -> int:
+        try:
+            self._meeting.wait(0.3)
+            self.met = True
+        except threading.BrokenBarrierError:
+            pass  # nobody else came within the time of this question
+        return super().write(data)
+
+
+def test_no_two_threads_are_on_the_wire_at_once() -> None:
+    setup = Setup()
+    port = Meeting(setup.wire, setup.clock)
+    bus = Bus(port, setup.clock)
+    threads = [threading.Thread(target=bus.read_block, args=(unit, 3, 0, 2)) for unit in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not port.met
+    assert bus.counts()["replies"] == 2
+
+
 # --- answers to another question
 
 
@@ -413,8 +443,10 @@ def test_an_unplugged_port_closes_at_once_and_opens_again() -> None:
         bus.read_block(1, 3, 0, 2)
     assert not port.is_open
     port.dead = False
+    back_at = setup.clock.monotonic()
     assert bus.read_block(1, 3, 0, 2) == WORDS[:2]
     assert (bus.counts()["port_gone"], bus.counts()["reopened"]) == (1, 1)
+    assert setup.clock.monotonic() - back_at >= SILENCE_S, "whoever had it meanwhile may have asked"
 
 
 class Missing(Unplugged):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meteredge.bus import Bus
+from meteredge.bus import SILENCE_S, Bus
 from meteredge.bus_errors import BusError, DeviceException, NoReply
 from meteredge.clock import VirtualClock
 from meteredge.profiles import Profile, load, names
@@ -189,12 +189,19 @@ export_energy = {{ fc = 3, address = 5, words = 2, type = "f32", unit = "kWh" }}
 """
 
 
-def bank_reader(tmp_path: Path, words: tuple[int, ...], phases: int = 3, more: str = "", config: str = "") -> Reader:
+def bank_reader(
+    tmp_path: Path,
+    words: tuple[int, ...],
+    phases: int = 3,
+    more: str = "",
+    config: str = "",
+    clock: VirtualClock | None = None,
+) -> Reader:
     more += '\nphase_accounting = "vector"' if phases == 3 else ""
     path = tmp_path / "bank.toml"
     path.write_text(BANK.format(phases=phases, more=more, proof='["voltage_l1", "voltage_l2", "frequency"]') + config)
     profile: Profile = load(str(path))
-    clock = VirtualClock(NOON)
+    clock = clock or VirtualClock(NOON)
     bus = Bus(MemoryPort(Wire(LINE, [RegisterBank(words)]), clock), clock)
     return Reader(bus, 1, profile, clock)
 
@@ -226,6 +233,18 @@ def test_a_dead_phase_is_allowed_while_another_lives(tmp_path: Path) -> None:
 def test_what_no_mains_has_is_not_believed(tmp_path: Path, words: tuple[int, ...], told: str) -> None:
     with pytest.raises(Implausible, match=told):
         bank_reader(tmp_path, words).read()
+
+
+@pytest.mark.parametrize("words", [(0, 0, 500, *KWH_1, *KWH_1), (230, 230, 500, *KWH_1, *KWH_MINUS_1)])
+def test_a_block_that_is_not_believed_is_followed_by_silence(tmp_path: Path, words: tuple[int, ...]) -> None:
+    clock = VirtualClock(NOON)
+    reader = bank_reader(tmp_path, words, clock=clock)
+    with pytest.raises(Implausible):
+        reader.read()
+    refused_at = clock.monotonic()
+    with pytest.raises(Implausible):
+        reader.read()
+    assert clock.monotonic() - refused_at >= SILENCE_S
 
 
 def test_one_phase_has_no_dead_phase(tmp_path: Path) -> None:
