@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -166,6 +167,20 @@ def test_status_tells_what_is_stuck_and_why(cabinet: Cabinet, capsys: pytest.Cap
     assert "2 held" in told
     assert "Frozen (2)" in told
     assert "not running" in told
+
+
+def test_the_last_slot_is_told_in_the_time_of_the_site(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:
+    config, signer = load(cabinet.config), Signer(SigningKey(KEY))
+    journal = Journal.open(config.journal_path, Identity("METER_001", config.domain, bytes(signer.public_key)))
+    journal.begin_install(install_at())
+    row = journal.append(closing(1), signer.sign_record)
+    journal.close()
+    text = cabinet.config.read_text().replace('name = "tests"', 'name = "tests"\ntimezone = "Asia/Bangkok"')
+    there = cabinet.folder / "bangkok.toml"
+    there.write_text(text)
+    assert main(["agent", "status", "--config", str(there)]) == 0
+    at_utc = datetime.fromtimestamp(row.slot, UTC)
+    assert f"{at_utc + timedelta(hours=7):%Y-%m-%d %H:%M} Asia/Bangkok" in capsys.readouterr().out
 
 
 def test_status_of_a_corrupt_journal_is_refused(cabinet: Cabinet, capsys: pytest.CaptureFixture[str]) -> None:

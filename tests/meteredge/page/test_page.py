@@ -79,6 +79,12 @@ def test_beside_an_agent_it_shows_what_the_agent_reads_and_signs(
     assert {"meterbridge_up", "meterbridge_healthy", "meterbridge_bus"} <= names
 
 
+def test_people_see_the_time_of_their_site() -> None:
+    shown = html.main(BUSY)
+    assert "2026-06-21 19:00:00 Asia/Bangkok" in shown, "NOON"
+    assert "<b>18:45</b><span>last slot signed" in shown
+
+
 def test_without_an_agent_it_says_so_and_is_not_healthy(cabinet: Cabinet, serve: Serve) -> None:
     address = serve(board_of(cabinet))
     status, _, body = get(address + "/healthz")
