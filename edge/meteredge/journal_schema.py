@@ -239,7 +239,9 @@ def explain(path: Path, error: sqlite3.Error) -> JournalError:
             "Free some disk space: the agent tries again by itself"
         )
     if primary == sqlite3.SQLITE_IOERR:
-        return JournalUnwritable(f"{path}: the disk fails ({error}); copy the folder to another medium before going on")
+        return JournalUnwritable(
+            f"{path}: the disk fails ({error}); stop the agent, then copy the folder to another medium"
+        )
     if primary in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
         return JournalUnwritable(f"{path}: cannot be opened ({error}); check that it exists and whose it is")
     if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
