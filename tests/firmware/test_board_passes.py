@@ -245,14 +245,16 @@ def test_de_goes_down_when_the_last_bit_has_left(buses: RunningBuses, tmp_path: 
 def test_the_agents_own_bus_reads_the_bridge_by_its_profile(bridge: Board) -> None:
     from meteredge.bus import Bus
     from meteredge.clock import SystemClock
+    from meteredge.profiles.schema import ResponseMs
     from meteredge.reader import Reader
 
+    patient = load("bridge").model_copy(update={"response_ms": ResponseMs(max=10_000)})
     bridge.drive(board.TAMPER, 0)
     bridge.pulse(5)
     settled(bridge, "s0_pulses", lambda pulses: pulses == 5)
     bus = Bus(serial.Serial(bridge.port.port, 9_600, timeout=0.5), SystemClock())
     try:
-        reader = Reader(bus, OWN_UNIT, load("bridge"), SystemClock())
+        reader = Reader(bus, OWN_UNIT, patient, SystemClock())
         assert reader.identify() == "e6614104032b5c2e"
         reading = reader.read()
     finally:

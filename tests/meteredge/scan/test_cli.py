@@ -16,7 +16,7 @@ from metersim.bus.faults import SwappedPair
 from metersim.bus.intruders import SameAddress, SecondMaster
 from metersim.bus.line import Line
 
-AT_9600 = ["--baud", "9600", "--framing", "8N1", "--units", "1,2", "--timeout", "0.2"]
+AT_9600 = ["--baud", "9600", "--framing", "8N1", "--units", "1,2", "--timeout", "0.5"]
 
 
 def test_the_meter_of_the_configuration_is_found(
