@@ -8,11 +8,9 @@ A missing, unreadable or odd key is an error.  Nothing in this file makes up an 
 """
 
 import json
-import os
 import re
 import secrets
-import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,11 +18,12 @@ from nacl.signing import SigningKey
 from solders.keypair import Keypair
 
 from meterchain.durable import replace, write_once
+from meterchain.private_file import NoSuchFile, NotPrivate, read_credential, read_private
+from meterchain.wallets import WalletError, WalletMissing, load_wallet
 
 LEVEL: Final = "file"
 """Where a key of this file's lies, as the claim names it: whoever has the card has the key."""
 SEED_SIZE = 32
-KEYPAIR_SIZE = 64
 _CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -74,7 +73,7 @@ def _write_once(path: Path, content: bytes, what: str) -> None:
 
 def load_key(path: Path, what: str = "meter key") -> SigningKey:
     """The key at `path`.  Raises KeyFileError unless it is a plain file of ours, mode 0600 or 0400, of 32 bytes."""
-    return SigningKey(_read_private(path, SEED_SIZE, what, credential=False))
+    return _key_of(path, what, read_private)
 
 
 def replace_key(waiting: Path, path: Path) -> None:
@@ -101,7 +100,7 @@ def load_credential(name: str, environment: Mapping[str, str]) -> SigningKey:
             f"the key is configured as credential {name!r}, but $CREDENTIALS_DIRECTORY is not set: start the agent as "
             "its systemd unit, or name a key file in [key]"
         )
-    return SigningKey(_read_private(Path(folder) / name, SEED_SIZE, "meter key", credential=True))
+    return _key_of(Path(folder) / name, "meter key", read_credential)
 
 
 def load_relayer(path: Path) -> Keypair:
@@ -109,47 +108,28 @@ def load_relayer(path: Path) -> Keypair:
 
     Raises KeyFileError.  Whoever steals it can waste its lamports, never forge a reading.
     """
-    text = _read_private(path, None, "relayer wallet", credential=False)
     try:
-        numbers = json.loads(text)
-        if not isinstance(numbers, list) or len(numbers) != KEYPAIR_SIZE:
-            raise ValueError("not 64 numbers")
-        return Keypair.from_bytes(bytes(numbers))
-    except (ValueError, TypeError):
-        raise KeyFileError(
-            f"{path}: not a wallet: a JSON array of 64 numbers is expected, as `solana-keygen new -o FILE` writes it"
-        ) from None
+        return load_wallet(path, "the relayer")
+    except WalletMissing:
+        raise _missing(path, "relayer wallet") from None
+    except WalletError as error:
+        raise KeyFileError(str(error)) from error
 
 
-def _read_private(path: Path, size: int | None, what: str, *, credential: bool) -> bytes:
+def _key_of(path: Path, what: str, read: Callable[[Path, str], bytes]) -> SigningKey:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if credential else os.O_NOFOLLOW))
-    except FileNotFoundError:
-        raise KeyMissing(
-            f"{path}: the {what} is missing; put the file back, or enrol the node anew (no new identity is ever made "
-            "by itself)"
-        ) from None
-    except OSError as error:
-        raise KeyFileError(f"{path}: the {what} cannot be read ({error.strerror}); check owner and mode") from error
-    try:
-        _refuse_exposed(path, os.fstat(descriptor), what, credential=credential)
-        content = os.read(descriptor, 4096)
-    finally:
-        os.close(descriptor)
-    if size is not None and len(content) != size:
-        raise KeyFileError(f"{path}: the {what} has {len(content)} bytes instead of {size}: restore the file")
-    return content
+        seed = read(path, what)
+    except NoSuchFile:
+        raise _missing(path, what) from None
+    except NotPrivate as error:
+        raise KeyFileError(str(error)) from error
+    if len(seed) != SEED_SIZE:
+        raise KeyFileError(f"{path}: the {what} has {len(seed)} bytes instead of {SEED_SIZE}: restore the file")
+    return SigningKey(seed)
 
 
-def _refuse_exposed(path: Path, facts: os.stat_result, what: str, *, credential: bool) -> None:
-    if not stat.S_ISREG(facts.st_mode):
-        raise KeyFileError(f"{path}: the {what} must be a plain file")
-    mode = stat.S_IMODE(facts.st_mode)
-    if credential:  # systemd owns these; an access list for our user shows as group-readable
-        if mode & 0o227:
-            raise KeyFileError(f"{path}: the {what} has mode {mode:04o}; systemd makes credentials read-only: check it")
-        return
-    if mode & 0o177:
-        raise KeyFileError(f"{path}: the {what} has mode {mode:04o}, others may read it; run: chmod 600 {path}")
-    if facts.st_uid != os.geteuid():
-        raise KeyFileError(f"{path}: the {what} belongs to user {facts.st_uid}, not to the agent's ({os.geteuid()})")
+def _missing(path: Path, what: str) -> KeyMissing:
+    return KeyMissing(
+        f"{path}: the {what} is missing; put the file back, or enrol the node anew (no new identity is ever made by "
+        "itself)"
+    )

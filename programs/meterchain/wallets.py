@@ -5,16 +5,14 @@ refused: whoever read it before us has the wallet too.
 """
 
 import json
-import os
-import stat
 from pathlib import Path
 
 from solders.keypair import Keypair
 
 from meterchain.durable import write_once
+from meterchain.private_file import NoSuchFile, NotPrivate, read_private
 
 KEYPAIR_SIZE = 64
-_MOST = 4_096
 
 
 class WalletError(Exception):
@@ -31,21 +29,11 @@ def load_wallet(path: Path, whose: str) -> Keypair:
     Raises WalletMissing, and WalletError unless it is a plain file of ours, mode 0600 or 0400, with a keypair in it.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        raise WalletMissing(
-            f"{path}: no such file; it should hold the wallet of {whose}. Name another, or make one with "
-            "`meterbridge site wallet FILE`"
-        ) from None
-    except OSError as error:
-        raise WalletError(
-            f"{path}: the wallet of {whose} cannot be read ({error.strerror}); a link is refused"
-        ) from error
-    try:
-        _refuse_exposed(path, os.fstat(descriptor), whose)
-        text = os.read(descriptor, _MOST)
-    finally:
-        os.close(descriptor)
+        text = read_private(path, f"wallet of {whose}")
+    except NoSuchFile as error:
+        raise WalletMissing(f"{error}. Name another, or make one with `meterbridge site wallet FILE`") from None
+    except NotPrivate as error:
+        raise WalletError(str(error)) from error
     try:
         numbers = json.loads(text)
         if not isinstance(numbers, list) or len(numbers) != KEYPAIR_SIZE:
@@ -67,15 +55,3 @@ def create_wallet(path: Path) -> Keypair:
     except OSError as error:
         raise WalletError(f"{path}: the wallet cannot be written ({error.strerror})") from error
     return wallet
-
-
-def _refuse_exposed(path: Path, facts: os.stat_result, whose: str) -> None:
-    mode = stat.S_IMODE(facts.st_mode)
-    if not stat.S_ISREG(facts.st_mode):
-        raise WalletError(f"{path}: the wallet of {whose} must be a plain file")
-    if mode & 0o177:
-        raise WalletError(
-            f"{path}: the wallet of {whose} has mode {mode:04o}, others may use it; run: chmod 600 {path}"
-        )
-    if facts.st_uid != os.geteuid():
-        raise WalletError(f"{path}: the wallet of {whose} belongs to user {facts.st_uid}, not to you ({os.geteuid()})")
