@@ -16,8 +16,9 @@ from bridge.rtu import is_right, with_crc
 
 SAVE_AT_REST = 56
 SAVE_ALWAYS = 62
-"""Unsaved pulses at which the state is saved: when the bus is at rest, and in any case.  A power cut loses fewer."""
-MAX_LOST = 64
+"""Unsaved pulses at which the state is saved: when the bus is at rest, and in any case.  So a power cut loses 64
+at most.
+"""
 TAMPER_SAVE_S = 60
 """Tamper events are saved at once, but no more often than this."""
 

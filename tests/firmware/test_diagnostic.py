@@ -119,7 +119,7 @@ def test_a_power_cut_loses_at_most_64_pulses(bursts: list[int], busy: int) -> No
             bench.to_bridge += with_crc(bytes((1, 3, 0, 0, 0, 2)))
         bench.let_pass(0.001)
     kept = bench.restart().bridge.state.pulses
-    assert driven - stored.MAX_LOST - 20 <= kept <= driven
+    assert driven - 64 - 20 <= kept <= driven
     assert bench.flash.writes <= driven / stored.SAVE_AT_REST
 
 
@@ -129,7 +129,7 @@ def test_pulses_that_come_one_by_one_are_never_64_behind() -> None:
         bench.contacts.pulses = 1
         bench.to_bridge += with_crc(bytes((1, 3, 0, 0, 0, 2)))
         bench.let_pass(0.001)
-        assert driven - bench.restart().bridge.state.pulses <= stored.MAX_LOST
+        assert driven - bench.restart().bridge.state.pulses <= 64
 
 
 @pytest.mark.parametrize("cut", range(stored.SLOT_BYTES))
@@ -168,8 +168,9 @@ def test_flash_that_cannot_be_read_is_never_overwritten() -> None:
     first.let_pass(0.1)
     flash.fails = "read"
     blind = Bench(flash=flash)
-    blind.contacts.pulses = 70
-    blind.let_pass(2.0)
+    blind.contacts.pulses = 90
+    blind.let_pass(62.0)  # what fails is tried again after a minute
+    assert not blind.bridge.change_settings([OWN, 192, 0, 1_000, 1_000, 0])
     assert blind.bridge.led_code() == led.BROKEN
     flash.fails = ""
     assert blind.restart().bridge.state.pulses == 70

@@ -138,6 +138,62 @@ def test_each_fault_is_counted_by_its_name(name: str, counter: str) -> None:
     assert getattr(read_many(name, 300).bridge.counters, counter) > 0
 
 
+def test_a_question_that_is_ready_early_waits_for_the_silence_behind_the_answer_before_it() -> None:
+    line = Line()
+    bench = Bench(line=line)
+    wire_reads, wire_sends = bench.uart.read, bench.uart.send
+    heard_s, waited_s = -1.0, []
+
+    def read() -> bytes:
+        nonlocal heard_s
+        data = wire_reads()
+        heard_s = bench.now_s if data else heard_s
+        return data
+
+    def send(frame: bytes) -> None:
+        waited_s.append(bench.now_s - heard_s)
+        wire_sends(frame)
+
+    bench.uart.read, bench.uart.send = read, send  # type: ignore[method-assign]
+    for address in (10, 36, 70):
+        assert bench.read(address, 6) == list(WORDS[address : address + 6])
+    assert min(waited_s) >= line.t35_s
+    assert max(waited_s[1:]) < line.t35_s + 0.001, "and no longer"
+
+
+def test_whoever_speaks_into_our_question_is_counted_as_a_collision() -> None:
+    bench = Bench(line=Line())
+    bench.bridge.step()
+    bench.now_s += 0.1
+    bench.to_bridge += with_crc(bytes((1, 3, 0, 10, 0, 6)))
+    while not bench.sent:
+        bench.bridge.step()
+    bench.now_s += 0.002
+    assert bench.uart.sending()
+    bench.uart.read = lambda: b"\x55"  # type: ignore[method-assign]
+    for _ in range(3):
+        bench.bridge.step()
+    assert bench.bridge.counters.collisions == 1, "one question, one collision"
+
+
+def test_an_answer_is_kept_back_if_the_master_asks_for_something_else_in_this_very_moment() -> None:
+    bench = Bench(line=Line())
+    wire_reads, came = bench.uart.read, bytearray()
+    answer_bytes = 5 + 2 * 6
+
+    def read() -> bytes:
+        data = wire_reads()
+        came.extend(data)
+        if data and len(came) == answer_bytes:
+            bench.to_bridge += with_crc(bytes((1, 3, 0, 36, 0, 6)))
+        return bytes(data)
+
+    bench.uart.read = read  # type: ignore[method-assign]
+    bench.to_bridge += with_crc(bytes((1, 3, 0, 10, 0, 6)))
+    bench.let_pass(0.5)
+    assert bytes(bench.to_master) == with_crc(bytes((1, 3, 12)) + struct.pack(">6H", *WORDS[36:42]))
+
+
 class OneQuestion(Fault):
     """Another master asks unit 1 for six words at 9, once."""
 
