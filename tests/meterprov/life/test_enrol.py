@@ -9,15 +9,24 @@ from tests.meterprov.life.house import METER, SEEN, House
 from meterchain.accounts import Meter, MeterStatus, fetch
 from meterchain.units import Lamports
 from meteredge.clock import VirtualClock
+from meteredge.profiles import load
 from meterprov.cli import app
 from meterprov.fingerprint import fingerprint
-from meterprov.life.enrol import NoReadingYet, wait_for_reading
+from meterprov.life.enrol import NoReadingYet, kind_of, wait_for_reading
 from meterprov.life.options import office
 from meterprov.manifest import Enrolled, FirstReading
 
 
 def assigned(house: House) -> Meter | None:
     return fetch(house.chain, house.site.programs, Meter, house.site.meter(METER))
+
+
+@pytest.mark.parametrize(
+    ("profile", "kind"),
+    [("sdm120", "bidirectional"), ("pzem-004t", "consumption-only"), ("sunspec-101", "generation-only")],
+)
+def test_a_meter_is_enrolled_for_the_directions_that_its_model_counts(profile: str, kind: str) -> None:
+    assert kind_of(load(profile)) == kind
 
 
 def test_a_claim_becomes_a_meter_and_its_first_record_ends_the_enrolment(house: House) -> None:
