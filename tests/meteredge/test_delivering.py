@@ -2,7 +2,8 @@
 
 from tests.meteredge.node import METER_ID, Node
 
-from meteredge.delivering import IDLE_S, NOT_ENROLLED_S, Deliverer
+from meterchain.chain import ChainUnreachable
+from meteredge.delivering import DELIVER_AGAIN_MOST_S, IDLE_S, NOT_ENROLLED_S, Deliverer
 from meteredge.told import Told
 
 
@@ -31,3 +32,14 @@ def test_what_was_sent_is_looked_for_again_in_seconds_and_what_is_final_in_a_slo
     node.close_slots(1)
     assert step(each, node) == IDLE_S, "the embedded chain is final at once"
     assert node.journal.undelivered() == 0
+
+
+def test_a_chain_that_is_away_is_asked_ever_less_often_but_at_least_every_five_minutes(node: Node) -> None:
+    each = deliverer(node)
+    step(each, node)
+    node.close_slots(1)
+    node.chain.unreachable = ChainUnreachable("no route")
+    assert [step(each, node) for _ in range(9)] == [5, 10, 20, 40, 80, 160, 300, 300, DELIVER_AGAIN_MOST_S]
+    node.chain.unreachable = None
+    step(each, node)
+    assert (each.failures, node.journal.undelivered()) == (0, 0)
