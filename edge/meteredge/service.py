@@ -45,33 +45,14 @@ def run(config: AgentConfig, stop: threading.Event | None = None, connect: Calla
     interrupted = threading.Event()
     stop = stop or _stop_by_signal(interrupted)
     manager, wake, clock = Systemd(os.environ), threading.Event(), SystemClock()
-    with ExitStack() as undo:
-        chain = connect(config.chain.rpc)
-        undo.callback(chain.close)
-        station = Station(config, chain, clock)
-        undo.callback(station.close)
-        desks = [_Desk(station, post, wake) for post in station.posts]
-        for desk in desks:
-            undo.callback(desk.file.remove)
-        answers = AgentAnswers(
-            station.bus,
-            station.frames,
-            clock,
-            lambda: station.describe([desk.post.describe(desk.file.counts()) for desk in desks]),
-            lambda: any(desk.post.agent.seconds_to_close() <= 0 for desk in desks),
-        )
-        server = SocketServer(config.socket_path, answers)
-        undo.pop_all()
-    for post in station.posts:
-        log.info("%s: started, journal %s, chain %s", post.name, post.config.journal_path, chain.name)
+    open_things = _Opened(config, connect, clock, wake)
+    desks, answers, told = open_things.desks, open_things.answers, Told(clock)
     forwarder = _Forwarder([desk.deliverer for desk in desks], stop, wake)
     forwarder.thread.start()
     manager.ready()
 
-    told = Told(clock)
-
     def alive() -> None:
-        if stranger := station.bus.second_master():
+        if stranger := open_things.station.bus.second_master():
             told.warn(stranger, "second master")
         manager.alive()
         manager.status(_in_a_line(desks))
@@ -89,23 +70,56 @@ def run(config: AgentConfig, stop: threading.Event | None = None, connect: Calla
         manager.stopping()
         stop.set()
         wake.set()
-        server.close()
-        forwarder.thread.join(JOIN_S)
-        stopped = all(post.agent.status().stopped for post in station.posts)
-        for desk in desks:
-            desk.file.remove()
-        if forwarder.thread.is_alive():  # it hangs in the network; SQLite is safe without a farewell
-            log.warning("the chain did not answer in time; leaving without waiting for it")
-        else:
-            station.close()
-            chain.close()
-    for post in station.posts:
-        log.info("%s: stopped", post.name)
+        stopped = open_things.leave(forwarder.thread)
     if forwarder.fault is not None:
         raise DeliveryFailed(f"the delivery failed: {forwarder.fault!r}; report it") from forwarder.fault
     if stopped:
         return 4
     return 130 if interrupted.is_set() else 0
+
+
+class _Opened:
+    """Chain, station, desks and socket: all of them are open, or none."""
+
+    def __init__(
+        self, config: AgentConfig, connect: Callable[[str], Chain], clock: SystemClock, wake: threading.Event
+    ) -> None:
+        """Raises what `run` raises before anything is running."""
+        with ExitStack() as undo:
+            self.chain = connect(config.chain.rpc)
+            undo.callback(self.chain.close)
+            self.station = station = Station(config, self.chain, clock)
+            undo.callback(station.close)
+            self.desks = desks = [_Desk(station, post, wake) for post in station.posts]
+            for desk in desks:
+                undo.callback(desk.file.remove)
+            self.answers = AgentAnswers(
+                station.bus,
+                station.frames,
+                clock,
+                lambda: station.describe([desk.post.describe(desk.file.counts()) for desk in desks]),
+                lambda: any(desk.post.agent.seconds_to_close() <= 0 for desk in desks),
+            )
+            self._server = SocketServer(config.socket_path, self.answers)
+            undo.pop_all()
+        for post in station.posts:
+            log.info("%s: started, journal %s, chain %s", post.name, post.config.journal_path, self.chain.name)
+
+    def leave(self, delivering: threading.Thread) -> bool:
+        """Close all, once the delivering thread has ended or in any case soon; True if every meter was stopped."""
+        self._server.close()
+        delivering.join(JOIN_S)
+        stopped = all(post.agent.status().stopped for post in self.station.posts)
+        for desk in self.desks:
+            desk.file.remove()
+        if delivering.is_alive():  # it hangs in the network; SQLite is safe without a farewell
+            log.warning("the chain did not answer in time; leaving without waiting for it")
+        else:
+            self.station.close()
+            self.chain.close()
+        for post in self.station.posts:
+            log.info("%s: stopped", post.name)
+        return stopped
 
 
 class _Desk:
