@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 from solders.pubkey import Pubkey
 
-from meterchain.chain import ChainError, Landed, Receipt, RememberingChain
+from meterchain.chain import ChainError, ChainUnreachable, Landed, Receipt, RememberingChain
 from meterchain.durable import write_whole
 from meterchain.idl import Event
 from meterchain.programs import Programs
@@ -228,11 +228,15 @@ def _whole(path: Path, lines: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def _listed(chain: RememberingChain, programs: Programs, name: str) -> Iterator[Landed]:
-    """Newest first, until there is nothing older."""
+    """Newest first, until there is nothing older.  Raises ChainUnreachable for an RPC that goes round in circles."""
     before: str | None = None
+    ends: set[str] = set()
     while page := chain.signatures(programs.id(name), before=before, most=PAGE):
         yield from page
         before = page[-1].signature
+        if before in ends:
+            raise ChainUnreachable(f"{chain.name} lists the same transactions again and again: use another RPC")
+        ends.add(before)
 
 
 def _by_slot(line: Landed) -> int:

@@ -363,3 +363,15 @@ def test_the_command_says_what_it_looked_at_and_ends_with_its_verdict(
     assert lacking.code == 1
     assert "NO  the history is whole" in lacking.out
     assert operator.run(app, "--accounts-only", "--history", tmp_path / "h").code == 2
+
+
+def test_an_rpc_that_lists_the_same_page_for_ever_ends_the_walk(chain: EmbeddedChain, built: Programs) -> None:
+    page = [Landed("newer", 2, failed=False), Landed("older", 1, failed=False)]
+
+    class Circling(Retelling):
+        def signatures(self, _address: Pubkey, *, before: str | None = None, most: int = 1_000) -> list[Landed]:
+            assert (before, most) in {(None, 1_000), ("older", 1_000)}
+            return page
+
+    with pytest.raises(ChainUnreachable, match="the same transactions again and again"):
+        Archive(Circling(chain), built).walk()  # type: ignore[arg-type]
