@@ -236,12 +236,31 @@ def second(plan: MeterAssignment) -> MeterAssignment:
     return replace(plan, meter_id="METER_002", serial="SN-9")
 
 
+def compiled(name: str) -> bytes:
+    """A program that stands beside this file as LLVM's text, compiled as our own programs are."""
+    empty = bytes(llvm.from_text('target triple = "bpfel"\n').as_bitcode())
+    source = Path(__file__).with_name(name).read_text("utf-8")
+    return link_v0(read_object(compile_modules([bytes(llvm.from_text(source).as_bitcode())], empty)[1]))
+
+
 @pytest.fixture(scope="session")
 def proxy_binary() -> bytes:
-    """proxy.ll, compiled as our own programs are."""
-    empty = bytes(llvm.from_text('target triple = "bpfel"\n').as_bitcode())
-    source = Path(__file__).with_name("proxy.ll").read_text("utf-8")
-    return link_v0(read_object(compile_modules([bytes(llvm.from_text(source).as_bitcode())], empty)[1]))
+    """The program of proxy.ll."""
+    return compiled("proxy.ll")
+
+
+@pytest.fixture(scope="session")
+def idle_binary() -> bytes:
+    """The program of idle.ll."""
+    return compiled("idle.ll")
+
+
+@pytest.fixture
+def idle(chain: EmbeddedChain, authority: Keypair, idle_binary: bytes) -> Pubkey:
+    """A foreign program that takes any data, and does nothing."""
+    key = Keypair.from_seed(hashlib.sha256(b"idle").digest())
+    copy_program(chain, key, idle_binary, authority)
+    return key.pubkey()
 
 
 @pytest.fixture

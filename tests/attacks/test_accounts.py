@@ -243,6 +243,17 @@ def test_no_signature_can_be_left_out(
     chain.send(call.with_ours(call.ours), call.signers)
 
 
+def test_a_strangers_signature_is_not_the_authoritys(
+    chain: EmbeddedChain, call: Call, stranger: Keypair, refusal: Refusal, bend: Bend
+) -> None:
+    for index, meta in enumerate(call.ours.accounts):
+        if meta.is_signer:
+            attack = call.with_ours(bend(call.ours, index, key=stranger.pubkey()))
+            expected = "NotOwner" if call.name == "set_meter_status" else "Unauthorized"
+            assert refusal(attack, [stranger]) == expected, index
+    chain.send(call.with_ours(call.ours), call.signers)
+
+
 def test_no_account_that_is_written_can_be_passed_read_only(
     chain: EmbeddedChain, call: Call, refusal: Refusal, bend: Bend
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from solders.instruction import Instruction
 from solders.keypair import Keypair
+from solders.pubkey import Pubkey
 
 from meterchain import instructions as ix
 from meterchain.ed25519 import Signed, possession_message, verify_message
@@ -95,6 +96,39 @@ def test_offsets_that_lead_elsewhere_are_refused(
     for field in (1, 3, 6):
         own_index[2 + 2 * field : 4 + 2 * field] = (1).to_bytes(2, "little")
     town.send([proof, Instruction(proof.program_id, bytes(own_index), []), ours], [authority])
+
+
+def test_a_program_that_is_given_the_precompiles_data_has_verified_nothing(
+    town: EmbeddedChain,
+    authority: Keypair,
+    possess: Possess,
+    assign: Assign,
+    plan: MeterAssignment,
+    idle: Pubkey,
+    refusal: Refusal,
+) -> None:
+    mine = key("1")
+    forged = Signed(bytes(mine.pubkey()), possess(key("2"), plan).signature)
+    claim, ours = assign(plan, mine, forged)
+    assert refusal([Instruction(idle, bytes(claim.data), []), ours], [authority]) == "BadProofOfPossession"
+    town.send(assign(plan, mine), [authority])
+
+
+def test_a_longer_message_that_begins_as_the_proof_is_none(
+    town: EmbeddedChain,
+    authority: Keypair,
+    assign: Assign,
+    plan: MeterAssignment,
+    domain: bytes,
+    refusal: Refusal,
+) -> None:
+    mine = key("1")
+    message = possession_message(domain, plan.meter_id, plan.owner, InstallId(1))
+    longer = message + b"0"
+    signed = Signed(bytes(mine.pubkey()), bytes(mine.sign_message(longer)))
+    _, ours = assign(plan, mine)
+    assert refusal([verify_message(signed, longer), ours], [authority]) == "BadProofOfPossession"
+    town.send(assign(plan, mine), [authority])
 
 
 def test_a_proof_shown_to_a_foreign_program_is_not_shown_to_us(

@@ -187,6 +187,7 @@ def test_a_device_is_replaced_from_maintenance_or_compromised(office: Office, pa
         office.key("2").pubkey(), "SN-2", "SDM230", bytes([7]) * 32,
     )  # fmt: skip
     assert (found.baseline_export_mwh, found.baseline_import_mwh, found.baseline_ts) == (50, 60, START + 60)
+    assert (found.key_rotated_at, found.status_changed_at) == (START + 60, START + 60)
     assert office.config().active_meter_count == 1
     meter = pdas.meter(office.built, "METER_001")
     assert office.key_index("1") == KeyIndex(meter, UnixTime(START + 60))

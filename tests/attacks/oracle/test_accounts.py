@@ -2,6 +2,7 @@
 
 import random
 import struct
+from dataclasses import replace
 
 import pytest
 from solders.instruction import AccountMeta, Instruction
@@ -118,6 +119,16 @@ def test_processing_takes_no_other_instance(plant: Plant, node: Node, other: Nod
         assert plant.refusal([plant.processing(node, **{name: theirs["user"]})]) == "ConstraintAddress", name
     plant.process(node)
     assert plant.account(node.owner).amount == 10_000
+
+
+def test_a_record_of_another_meter_is_not_this_ones_though_its_key_signed_it(plant: Plant, node: Node) -> None:
+    record = node.next(export=10)
+    plant.wait_for(record)
+    foreign = node.sign(replace(record, meter_id="METER_002").encode())
+    ed, ours = ix.submit_meter_data(plant.built, plant.relayer.pubkey(), [foreign], position=0)
+    mine = {"meter": plant.site.meter(node.meter_id), "meter_state": plant.site.meter_state(node.meter_id)}
+    assert plant.refusal([ed, plant.swap("oracle", "submit_meter_data", ours, **mine)]) == "MeterMismatch"
+    plant.deliver(record)
 
 
 # --- X4 ---

@@ -55,6 +55,19 @@ def test_a_year_of_silence_gives_a_week_in_however_many_records(plant: Plant, no
     assert claimed(plant, node) == WEEK
 
 
+def test_small_steps_through_the_past_claim_no_more_than_one_large_one(plant: Plant, node: Node) -> None:
+    """Each is soon after the one before it by their own times; by the chain's clock all come at once."""
+    plant.set_param(MAX_CATCHUP_SECS, DAY)
+    now, step = silent_for(plant, node, YEAR), 1_800
+    plant.deliver(exception(node, now, back=WEEK - 60, export=0))
+    assert claimed(plant, node) == 0
+    for k in range(1, DAY // step + 1):
+        plant.deliver(exception(node, now, back=WEEK - 60 - k * step, export=of(step)))
+        assert claimed(plant, node) == k * step
+    assert plant.refused(exception(node, now, back=WEEK - 60 - DAY - step, export=1)) == "Implausible"
+    plant.deliver(exception(node, now, back=WEEK - 60 - DAY - step, export=0))
+
+
 def test_the_thief_goes_on_as_fast_as_the_meter_could_and_no_faster(plant: Plant, node: Node) -> None:
     now = silent_for(plant, node, YEAR)
     plant.deliver(exception(node, now, back=WEEK - DAY, export=of(WEEK)))

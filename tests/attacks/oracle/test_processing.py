@@ -118,6 +118,32 @@ def test_an_account_that_was_given_away_is_not_paid(plant: Plant, node: Node, bo
     assert plant.refusal([plant.processing(node)]) == "BadTokenAccount"
     give(bob, owner)
     plant.process(node)
+    # nor burned from: what was approved then is not whoever's it is now
+    plant.deliver(node.next(import_=100))
+    give(node.owner, bob.pubkey())
+    approval = plant.swap(
+        "energy_token", "approve_consumption", ix.approve_consumption(plant.built, bob.pubkey(), Atoms(10**9)),
+        token_account=account,
+    )  # fmt: skip
+    plant.chain.send([approval], [bob])
+    assert plant.refusal([plant.processing(node)]) == "BadTokenAccount"
+    give(bob, owner)
+    approve(plant, node, 10**9)
+    plant.process(node)
+    assert plant.state(node).burned_mwh == 100
+
+
+def test_nothing_is_burned_from_a_suspended_owner(plant: Plant, node: Node) -> None:
+    plant.deliver(node.next(export=250))
+    plant.process(node)
+    approve(plant, node, 10**9)
+    plant.deliver(node.next(import_=100))
+    user = pdas.user(plant.built, node.owner.pubkey())
+    plant.patch("registry", "User", user, {"status": int(UserStatus.SUSPENDED)})
+    assert plant.refusal([plant.processing(node)]) == "UserInactive"
+    plant.patch("registry", "User", user, {"status": int(UserStatus.ACTIVE)})
+    plant.process(node)
+    assert plant.state(node).burned_mwh == 100
 
 
 def test_a_suspended_owner_is_paid_when_active_again(plant: Plant, node: Node) -> None:

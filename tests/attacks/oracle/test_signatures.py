@@ -11,7 +11,8 @@ from solders.pubkey import Pubkey
 from tests.attacks.oracle.plant import Node, Plant
 
 from meterchain import instructions as ix
-from meterchain.ed25519 import PRECOMPILE
+from meterchain.ed25519 import PRECOMPILE, Signed
+from meterchain.instructions import SignedRecord
 from meterchain.units import Mwh
 
 MEMO = Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
@@ -114,6 +115,48 @@ def test_offsets_that_lead_anywhere_but_to_our_own_bytes_are_refused(plant: Plan
     far_key = precompile([(16, HERE, 2, 2, 13, 96, 1)], signed.signed.signature)
     assert plant.refusal([far_key, honest, Instruction(PRECOMPILE, b"\0\0" + key, [])]) == "SignatureMismatch"
     plant.deliver(good)
+
+
+def test_a_signature_over_an_earlier_delivery_covers_no_other(plant: Plant, node: Node) -> None:
+    """The signed bytes lie at the very place where ours do, in the data of the delivery before."""
+    good = node.next(export=1_000)
+    node.last = good
+    forged = node.next(export=500_000)
+    node.last = None
+    plant.wait_for(forged)
+    ed, honest = plant.submission(good)
+    _, theft = plant.submission(forged)
+    assert plant.refusal([ed, honest, theft]) == "SignatureMismatch"
+    plant.chain.send([ed, honest], [plant.relayer])
+    assert plant.state(node).cum_export_mwh == 1_000
+
+
+def test_a_key_shown_at_the_right_place_is_not_the_one_that_signed(plant: Plant, node: Node) -> None:
+    """The precompile takes the thief's key from a third instruction; where ours would lie stands the meter's."""
+    record = node.next(export=1_000)
+    plant.wait_for(record)
+    thief, (signed,) = Keypair(), plant.signed(record)
+    _, honest = plant.submission(record)
+    theirs = precompile(
+        [(48, HERE, 16, HERE, 112, 1, HERE)], bytes(thief.pubkey()) + bytes(thief.sign_message(b"x")) + b"x"
+    )
+    forged = bytes(thief.sign_message(record.encode()))
+    attack = precompile([(48, HERE, 16, 2, 13, 96, 1)], signed.signed.public_key + forged)
+    assert plant.refusal([attack, honest, theirs]) == "SignatureMismatch"
+    own = precompile([(48, HERE, 16, HERE, 13, 96, 1)], signed.signed.public_key + signed.signed.signature)
+    plant.chain.send([own, honest, theirs], [plant.relayer])
+
+
+def test_a_program_that_is_given_the_precompiles_data_has_verified_nothing(
+    plant: Plant, node: Node, idle: Pubkey
+) -> None:
+    record = node.next(export=1_000)
+    plant.wait_for(record)
+    forged = node.sign(record.encode(), Keypair())
+    claimed = SignedRecord(forged.encoded, Signed(bytes(node.key.pubkey()), forged.signed.signature))
+    ed, ours = ix.submit_meter_data(plant.built, plant.relayer.pubkey(), [claimed], position=0)
+    assert plant.refusal([Instruction(idle, bytes(ed.data), []), ours]) == "SignatureMissing"
+    plant.deliver(record)
 
 
 def test_signatures_in_another_order_than_the_records_are_refused(plant: Plant, node: Node, other: Node) -> None:

@@ -6,8 +6,8 @@ import pytest
 from tests.attacks.oracle.plant import Node, Plant
 
 from meterchain.embedded import START
-from meterchain.record import Reason, TimeStatus
-from meterchain.units import SLOT_S, Mwh, Seq, Slot, UnixTime
+from meterchain.record import Reason, Record, TimeStatus
+from meterchain.units import SLOT_S, InstallId, Mwh, Seq, Slot, UnixTime
 
 SKEW = 30
 MAX_AGE = 604_800
@@ -93,6 +93,28 @@ def test_readings_are_a_minute_apart(plant: Plant, node: Node) -> None:
         assert plant.refused(soon) == "ReadingTooFrequent", gap
     epoch = Slot(last - last % SLOT_S)
     plant.deliver(node.next(export=10, epoch=epoch, ts=UnixTime(last + 60), reason=Reason.EXCEPTION))
+
+
+def test_what_a_reading_ahead_of_the_clock_covered_is_not_covered_again_after_a_rebase(
+    plant: Plant, node: Node
+) -> None:
+    """The baseline is dated by the chain's clock, which may be behind the last reading: the later of the two counts."""
+    ahead = node.next(export=10)
+    at(plant, ahead.ts - SKEW)
+    plant.chain.send(plant.submission(ahead), [plant.relayer])
+    plant.patch_meter(
+        node, install_id=2, baseline_ts=ahead.ts - SKEW, baseline_export_mwh=ahead.export_mwh,
+        baseline_import_mwh=ahead.import_mwh,
+    )  # fmt: skip
+
+    def first(seconds: int) -> Record:
+        return replace(
+            ahead, install_id=InstallId(2), seq=Seq(1), prev=bytes(16), reason=Reason.EXCEPTION,
+            epoch=Slot(ahead.epoch + SLOT_S), ts=UnixTime(ahead.ts + seconds),
+        )  # fmt: skip
+
+    assert plant.refused(first(59)) == "ReadingTooFrequent"
+    plant.deliver(first(60))
 
 
 def test_a_periodic_reading_belongs_to_the_end_of_its_slot(plant: Plant, node: Node) -> None:

@@ -109,12 +109,27 @@ def test_a_lock_that_is_short_is_told_and_the_epoch_ends_all_the_same(
     assert (ground.seat(ben).quote_locked, ground.seat(anna).base_locked) == (0, 0)
 
 
-def short(ground: Ground, trader: Trader, *, quote_locked: int) -> None:
-    """Takes a lock away, which no transaction can."""
+def test_an_energy_lock_that_is_short_delivers_what_is_there(ground: Ground, anna: Trader, ben: Trader) -> None:
+    trade(ground, anna, ben)
+    ground.clear()
+    ground.send(ground.matching())
+    short(ground, anna, base_locked=100 * LOT + 7)
+    events = ground.events(ground.send(ground.settling()))
+    assert "LedgerMismatch" in [event.name for event in events]
+    assert (ground.entries()[0].flags, ground.state(ground.books[0])) == (MISMATCH, IDLE)
+    seat = ground.seat(anna)
+    assert (seat.base_locked, seat.base_free, seat.open_orders) == (0, 7, 0)
+    assert seat.quote_free < 200 * value(10), "what was not delivered is not paid"
+
+
+def short(ground: Ground, trader: Trader, *, quote_locked: int | None = None, base_locked: int | None = None) -> None:
+    """Takes locks away, which no transaction can."""
     start, size = (int(ground.built["trading"].constants[name]) for name in ("SEATS_ROWS_AT", "SEATS_ROW"))
     (info,) = ground.chain.accounts([ground.seats])
     assert info is not None
     data = bytearray(info.data)
-    at = start + trader.seat * size + 56
-    data[at : at + 8] = quote_locked.to_bytes(8, "little")
+    for offset, left in ((40, base_locked), (56, quote_locked)):
+        if left is not None:
+            at = start + trader.seat * size + offset
+            data[at : at + 8] = left.to_bytes(8, "little")
     ground.chain.set_account(ground.seats, owner=info.owner, data=bytes(data))

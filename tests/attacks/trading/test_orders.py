@@ -14,7 +14,7 @@ from meterchain.embedded import START, EmbeddedChain
 from meterchain.programs import Programs
 from meterchain.units import SLOT_S, UnixTime
 
-MAX_ORDERS, FEE_BPS, FREEZE, MIN_LOTS = 2, 3, 9, 11
+MAX_ORDERS, FEE_BPS, FREEZE, MIN_LOTS, MARGIN_RULE = 2, 3, 9, 11, 12
 
 
 def at(ground: Ground, second: int) -> None:
@@ -261,6 +261,34 @@ def test_an_epochs_fee_is_that_of_its_opening(ground: Ground, anna: Trader, ben:
     paid = 100 * value(10)
     assert [entry.fee for entry in ground.entries()] == [-(-paid * 25 // 10_000), -(-paid * 500 // 10_000)]
     assert [entry.price for entry in ground.entries()] == [price(10)] * 2
+
+
+def test_an_epochs_margin_rule_is_that_of_its_opening(ground: Ground, anna: Trader, ben: Trader, param: Param) -> None:
+    """Though the next epoch has opened under another one before this is matched."""
+    ground.place(anna, SELL, 30, 10)
+    for _ in range(2):
+        ground.place(ben, BUY, 30, 10)
+    param(MARGIN_RULE, 1)
+    ground.end_epoch()
+    ground.place(anna, SELL, 10, 10)
+    assert ground.fetch_market()["margin_rule"] == 1
+    ground.clear()
+    ground.send(ground.matching())
+    assert [order.filled for order in ground.orders(ground.books[0])] == [30, 15, 15]
+
+
+def test_a_settled_book_is_as_empty_as_a_new_one(ground: Ground, anna: Trader, ben: Trader) -> None:
+    """Or the next epochs would keep no rows for others, and announce orders that nobody placed."""
+    unused = ground.book(ground.books[0])
+    for side, trader in ((SELL, anna), (BUY, ben)):
+        ground.place(trader, side, 100, 10)
+    assert (ground.book(ground.books[0])["live"], ground.book(ground.books[0])["seats_used"]) == (2, 2)
+    ground.settle_epoch()
+    settled, kept = ground.book(ground.books[0]), ("epoch", "max_orders", "fee_bps", "margin_rule")
+    assert {name: settled[name] for name in settled if name not in kept} == {
+        name: unused[name] for name in unused if name not in kept
+    }
+    assert ground.orders(ground.books[0]) == []
 
 
 def test_data_that_is_too_short_is_refused_and_bytes_behind_it_change_nothing(

@@ -56,19 +56,25 @@ def test_a_market_is_made_though_somebody_funded_its_addresses_before(ground: Gr
 
 
 def test_the_quote_is_a_classic_token_other_than_grid(ground: Ground, refused: Refused) -> None:
-    def quoted_in(mint: Pubkey) -> Instruction:
+    def quoted_in(mint: Pubkey, **more: Pubkey) -> Instruction:
         market = ground._pda(b"market", bytes(mint))
         vaults = {
             name: ground._pda(b"vault", bytes(market), bytes([n]))
             for n, name in enumerate(("base_vault", "quote_vault"))
         }
-        return initialising(ground, PLAN, quote_mint=mint, market=market, **vaults)
+        return initialising(ground, PLAN, quote_mint=mint, market=market, **vaults, **more)
 
     foreign = key("foreign mint").pubkey()
     write_mint(ground.chain, foreign, program=TOKEN_2022)
     assert refused(quoted_in(foreign)) == "IllegalOwner"
     assert refused(quoted_in(ground.grid)) == "BadMint"
-    assert refused(initialising(ground, PLAN, base_mint=ground.quote_mint)) == "BadMint"
+    in_grid = key("fees in GRID").pubkey()
+    write_tokens(ground.chain, in_grid, ground.grid, ground.authority.pubkey(), 0)
+    assert refused(quoted_in(ground.grid, fee_destination=in_grid)) == "BadMint"
+    another = key("another mint").pubkey()
+    write_mint(ground.chain, another)
+    for base in (ground.quote_mint, another):
+        assert refused(initialising(ground, PLAN, base_mint=base)) == "BadMint"
     ground.send(initialising(ground, PLAN))
 
 
@@ -79,6 +85,7 @@ def test_a_quote_that_can_be_frozen_must_be_accepted_in_so_many_words(
     freezable, _ = prepare(chain, built, authority, plan)
     assert refused(initialising(freezable, plan)) == "FreezableMint"
     assert refused(initialising(freezable, plan, accept_freezable=2)) == "FreezableMint"
+    assert refused(initialising(ground, PLAN, accept_freezable=2)) == "FreezableMint", "neither yes nor no"
     freezable.send(initialising(freezable, plan, accept_freezable=1))
     assert freezable.fetch_market()["accept_freezable"] == 1
 
@@ -102,6 +109,36 @@ def test_capacities_are_exactly_those_of_the_accounts(ground: Ground, refused: R
     for bent in ({"n_slots": 127}, {"n_slots": 129}, {"n_seats": 31}, {"n_seats": 0}, {"n_seats": 2**32 - 1}):
         assert refused(initialising(ground, replace(PLAN, **bent))) == "BadCapacity", bent
     ground.send(initialising(ground, PLAN))
+
+
+@pytest.mark.parametrize("which", ["book_0", "book_1", "seats", "history"])
+def test_each_account_by_itself_has_exactly_its_size(ground: Ground, refused: Refused, which: str) -> None:
+    """A few bytes more are no row more."""
+    honest = initialising(ground, PLAN)
+    names = ground.built["trading"].account_names("initialize_market")
+    address = honest.accounts[names.index(which)].pubkey
+    (info,) = ground.chain.accounts([address])
+    assert info is not None
+    ground.chain.set_account(address, owner=info.owner, data=info.data + bytes(8))
+    assert refused(honest) == "BadCapacity"
+    ground.chain.set_account(address, owner=info.owner, data=info.data)
+    ground.send(honest)
+
+
+@pytest.mark.parametrize("nothing", [{"n_seats": 0}, {"entries": 0}])
+def test_a_market_has_a_seat_and_remembers_an_epoch(
+    ground: Ground,
+    refused: Refused,
+    chain: EmbeddedChain,
+    built: Programs,
+    authority: Keypair,
+    nothing: dict[str, int],
+) -> None:
+    plan = replace(PLAN, name="empty", **nothing)
+    empty, _ = prepare(chain, built, authority, plan)
+    assert refused(initialising(empty, plan)) == "BadCapacity"
+    one = replace(PLAN, name="smallest", **dict.fromkeys(nothing, 1))
+    build(chain, built, authority, one)
 
 
 def test_a_book_has_at_least_as_many_slots_as_there_are_seats(

@@ -7,6 +7,7 @@ from tests.trading.ground import Ground
 from tests.trading.making import Plan, build
 from tests.trading.rows import BUY, COLLECTING, IDLE, MATCHING, SELL, SETTLING, Trader
 
+from meterchain import pdas
 from meterchain.embedded import START, EmbeddedChain
 from meterchain.programs import Programs
 from meterchain.units import SLOT_S, UnixTime
@@ -20,6 +21,15 @@ def auto(ground: Ground, enabled: int, by: Keypair | None = None) -> None:
     """Lets anyone trigger, or the authority alone."""
     accounts = {"authority": (by or ground.authority).pubkey()}
     ground.send(ground.built["oracle"].instruction("set_auto_clearing", accounts, {"enabled": enabled}), by=by)
+
+
+def copied(ground: Ground, address: Pubkey) -> Pubkey:
+    """The same account elsewhere."""
+    (info,) = ground.chain.accounts([address])
+    assert info is not None
+    twin = Pubkey.new_unique()
+    ground.chain.set_account(twin, owner=info.owner, data=info.data)
+    return twin
 
 
 def trade(ground: Ground, anna: Trader, ben: Trader) -> None:
@@ -68,6 +78,21 @@ def test_not_before_the_epoch_is_over_not_twice_and_not_while_paused(
     assert config["trading_program"] == ground.built.id("trading")
 
 
+def test_a_longer_delay_counts_for_the_epoch_that_is_running_a_shorter_one_does_not(
+    ground: Ground, anna: Trader, ben: Trader, refused: Refused, param: Param
+) -> None:
+    """The one of the opening must have passed, and the one of now."""
+    param(SETTLE_DELAY, 50)
+    ground.place(anna, SELL, 100, 10)
+    ground.place(ben, BUY, 100, 20)
+    for now, wait in ((0, 50), (100, 100)):
+        param(SETTLE_DELAY, now)
+        ground.chain.set_unix_time(UnixTime(START + SLOT_S + wait - 1))
+        assert refused(ground.triggering()) == "EpochNotOver", now
+    ground.chain.set_unix_time(UnixTime(START + SLOT_S + 100))
+    ground.send(ground.triggering())
+
+
 def test_a_wrong_book_or_market_is_refused(
     ground: Ground,
     anna: Trader,
@@ -88,6 +113,8 @@ def test_a_wrong_book_or_market_is_refused(
         ({"trading": built.id("energy_token")}, "ConstraintAddress"),
         ({"oracle_auth": anna.wallet}, "ConstraintAddress"),
         ({"event_authority": anna.wallet}, "ConstraintAddress"),
+        ({"config": copied(ground, pdas.oracle(built))}, "ConstraintAddress"),
+        ({"governance": copied(ground, pdas.governance(built))}, "ConstraintAddress"),
     ):
         assert refused(ground.triggering(**bent)) == error, bent
     ground.send(ground.triggering())
