@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 from meterchain import instructions as ix
 from meterchain import pdas
 from meterchain.accounts import Meter, MeterStatus, RegistryConfig, Role, User, UserStatus, UserType, fetch
+from meterchain.deploy import LOADER, program_data_address
 from meterchain.embedded import START, EmbeddedChain
 from meterchain.instructions import MeterAssignment
 from meterchain.programs import Programs
@@ -56,10 +57,21 @@ def config(chain: EmbeddedChain, built: Programs) -> RegistryConfig:
 
 
 def test_only_the_upgrade_authority_initialises_and_only_once(
-    governed: EmbeddedChain, built: Programs, authority: Keypair, stranger: Keypair, domain: bytes, refusal: Refusal
+    governed: EmbeddedChain,
+    built: Programs,
+    authority: Keypair,
+    stranger: Keypair,
+    domain: bytes,
+    refusal: Refusal,
+    bend: Bend,
 ) -> None:
     attack = ix.initialize_registry(built, stranger.pubkey(), "mine", domain)
     assert refusal([attack], [stranger]) == "Unauthorized"
+    (info,) = governed.accounts([program_data_address(built.id("registry"))])
+    assert info is not None
+    own_program = Pubkey.new_unique()
+    governed.set_account(own_program, owner=LOADER, data=info.data[:13] + bytes(stranger.pubkey()) + info.data[45:])
+    assert refusal([bend(attack, 1, key=own_program)], [stranger]) == "Unauthorized"
     honest = ix.initialize_registry(built, authority.pubkey(), "ours", domain)
     governed.send([honest], [authority])
     assert (config(governed, built).domain, config(governed, built).next_meter_no) == (domain, 1)

@@ -146,6 +146,16 @@ def test_the_old_keys_consent_is_noted_if_it_is_that(office: Office) -> None:
     assert office.do(both, ours)["old_key_agreed"] == 0
 
 
+def test_a_consent_behind_the_signatures_that_are_counted_is_none(office: Office) -> None:
+    """The precompile verifies as many as its first byte says; what stands behind them is anybody's."""
+    message = handover_message(office.domain, "METER_001", office.key("2").pubkey(), InstallId(1))
+    forged = Signed(bytes(office.key("1").pubkey()), bytes(64))
+    both, ours = office.rotate("2", consent=forged)
+    assert message in bytes(both.data)
+    one = Instruction(both.program_id, b"\1" + bytes(both.data)[1:], [])
+    assert office.do(one, ours)["old_key_agreed"] == 0
+
+
 def test_a_weak_key_is_refused_whatever_signed(office: Office, refusal: Refusal) -> None:
     weak = Signed(bytes(32), bytes(64))
     assert refusal(office.rotate("2", proof=weak)[1:], [office.authority]) == "WeakKey"

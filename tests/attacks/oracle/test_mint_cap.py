@@ -86,6 +86,13 @@ def test_even_the_oracle_mints_only_to_an_active_users_own_account(plant: Plant,
     theirs = plant.site.grid_account(other.owner.pubkey())
     assert refused(plant, node, 1, to=theirs) == "BadTokenAccount"
     assert refused(plant, node, 1, user=pdas.user(plant.built, other.owner.pubkey())) == "BadTokenAccount"
+    own = plant.site.grid_account(node.owner.pubkey())
+    (info,) = plant.chain.accounts([own])
+    assert info is not None
+    given_away = info.data[:32] + bytes(other.owner.pubkey()) + info.data[64:]
+    plant.chain.set_account(own, owner=info.owner, data=given_away)
+    assert refused(plant, node, 1) == "BadTokenAccount"
+    plant.chain.set_account(own, owner=info.owner, data=info.data)
     assert refused(plant, node, 0) == "ZeroAmount"
     plant.pause(1 << 2)
     assert refused(plant, node, 1) == "Paused"
