@@ -19,6 +19,7 @@ from tests.trading.rows import (
     SETTLING,
     Trader,
     key,
+    price,
     value,
 )
 
@@ -44,6 +45,20 @@ def clear_as(ground: Ground, **bent: Pubkey) -> str:
     with pytest.raises(TransactionFailed) as refusal:
         ground.send_unsigned(ground.clearing(**bent))
     return refusal.value.name
+
+
+def test_an_epoch_without_a_trade_is_the_last_settled_one_and_leaves_the_last_price(
+    ground: Ground, anna: Trader, ben: Trader
+) -> None:
+    trade(ground, anna, ben)
+    ground.settle_epoch()
+    after = ground.fetch_market()
+    assert (after["last_settled_epoch"], after["last_price"]) == (START, price(10))
+    ground.place(anna, SELL, 100, 10)
+    ground.settle_epoch()
+    market, epochs = ground.fetch_market(), [entry.epoch for entry in ground.entries()]
+    assert (market["last_settled_epoch"], market["last_price"]) == (epochs[-1], price(10))
+    assert epochs[-1] > START
 
 
 # --- T7: who clears, and when ---

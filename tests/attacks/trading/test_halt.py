@@ -17,6 +17,7 @@ from tests.trading.rows import (
 )
 
 from meterchain.embedded import START
+from meterchain.idl import Event
 from meterchain.units import SLOT_S, UnixTime
 
 DAY = 86_400
@@ -57,15 +58,25 @@ def test_after_void_every_order_is_released_exactly(ground: Ground, anna: Trader
     assert ground.fetch_market()["last_price"] == 0
 
 
-def halt(ground: Ground, anna: Trader, ben: Trader) -> None:
+def halt(ground: Ground, anna: Trader, ben: Trader, levels: str = "ask_lots") -> Event:
     """A level that disagrees with its orders, which no transaction can bring about."""
     trade(ground, anna, ben)
-    levels = ground.book(ground.books[0])["ask_lots"]
-    levels[10] += 1
-    ground.patch(ground.books[0], "Book", ask_lots=levels)
+    lots = ground.book(ground.books[0])[levels]
+    lots[10] += 1
+    ground.patch(ground.books[0], "Book", **{levels: lots})
     ground.clear()
-    receipt = ground.send(ground.matching())
-    assert [event.name for event in ground.events(receipt)] == ["MarketHalted"]
+    (event,) = ground.events(ground.send(ground.matching()))
+    assert event.name == "MarketHalted"
+    return event
+
+
+@pytest.mark.parametrize(("levels", "bought", "sold"), [("ask_lots", 200, 199), ("bid_lots", 199, 200)])
+def test_either_side_that_does_not_sum_up_halts_the_market(
+    ground: Ground, anna: Trader, ben: Trader, levels: str, bought: int, sold: int
+) -> None:
+    told = halt(ground, anna, ben, levels).fields
+    assert (told["volume_lots"], told["sum_buy"], told["sum_sell"]) == (200, bought, sold)
+    assert ground.fetch_market()["halted"] == 1
 
 
 def test_a_halted_market_lets_everybody_out(ground: Ground, anna: Trader, ben: Trader, refused: Refused) -> None:
