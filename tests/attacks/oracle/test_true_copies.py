@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from solders.instruction import Instruction
+from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from tests.attacks.oracle.plant import Node, Plant
@@ -12,6 +12,9 @@ from tests.attacks.oracle.test_pause import ELSEWHERE, STOPPED_BY, outcome, prep
 
 from meterchain import instructions as ix
 from meterchain import pdas
+from meterchain.chain import TransactionFailed
+from meterchain.embedded import EmbeddedChain
+from meterchain.programs import Programs
 from meterchain.units import Atoms
 
 ONCE = {
@@ -31,12 +34,12 @@ GRID = ONCE | {"oracle_minter": "Unauthorized", "mint": "WrongMint"}
 Call = Callable[[Plant, Node], Instruction]
 
 
-def twin(plant: Plant, address: Pubkey) -> Pubkey:
+def twin(chain: EmbeddedChain, address: Pubkey) -> Pubkey:
     """The same account at another address; only another address where there is no account."""
     other = Pubkey.new_unique()
-    (info,) = plant.chain.accounts([address])
+    (info,) = chain.accounts([address])
     if info is not None:
-        plant.chain.set_account(other, owner=info.owner, data=info.data, executable=info.executable)
+        chain.set_account(other, owner=info.owner, data=info.data, executable=info.executable)
     return other
 
 
@@ -48,7 +51,7 @@ def test_the_oracle_takes_no_copy(plant: Plant, node: Node, bob: Keypair, name: 
     tried = [(place, account) for place, account in places if account in ONCE]
     assert tried, "every instruction reads one of them"
     for place, account in tried:
-        attack = plant.swap("oracle", name, honest, **{account: twin(plant, honest.accounts[place].pubkey)})
+        attack = plant.swap("oracle", name, honest, **{account: twin(plant.chain, honest.accounts[place].pubkey)})
         expected = "Unauthorized" if (name, account) == ("set_authority", "governance") else ONCE[account]
         assert outcome(plant, [*before, attack]) == expected, account
     assert outcome(plant, [*before, honest]) == "done"
@@ -85,6 +88,31 @@ def test_the_energy_token_takes_no_copy(plant: Plant, node: Node, name: str) -> 
     for place, account in enumerate(plant.built["energy_token"].account_names(name)):
         if account not in GRID:
             continue
-        attack = plant.swap("energy_token", name, honest, **{account: twin(plant, honest.accounts[place].pubkey)})
+        attack = plant.swap("energy_token", name, honest, **{account: twin(plant.chain, honest.accounts[place].pubkey)})
         expected = "Unauthorized" if (name, account) == ("set_authority", "governance") else GRID[account]
         assert outcome(plant, [attack]) == expected, account
+
+
+def test_oracle_and_token_begin_under_the_one_governance_and_registry(
+    deployed: EmbeddedChain, built: Programs, authority: Keypair
+) -> None:
+    key = authority.pubkey()
+    governing = ix.initialize_governance(
+        built, key, engineering_authority=key, guardian=key, single_validator=key, campus_network="campus"
+    )
+    deployed.send([governing, ix.initialize_registry(built, key, "hall", b"12345678")], [authority])
+    governance, registry = pdas.governance(built), pdas.registry(built)
+    beginnings = (
+        (ix.initialize_token(built, key, "Engineering GRID", "ENG_GRID"), (governance,)),
+        (ix.initialize_oracle(built, key, "ami"), (governance, registry)),
+    )
+    for honest, known in beginnings:
+        for address in known:
+            copy = twin(deployed, address)
+            metas = [
+                AccountMeta(copy, m.is_signer, m.is_writable) if m.pubkey == address else m for m in honest.accounts
+            ]
+            with pytest.raises(TransactionFailed) as refused:
+                deployed.send([Instruction(honest.program_id, bytes(honest.data), metas)], [authority])
+            assert refused.value.name == "ConstraintAddress"
+        deployed.send([honest], [authority])
