@@ -277,13 +277,11 @@ def assign_meter(
             f"the claim for {assignment.meter_id} does not prove possession of its key here: make it again"
         ) from error
     wanted = instructions.assign_meter(site.programs, authority.pubkey(), site.domain, assignment, claim)
-    if level is not KeyLevel.NOT_STATED:
-        key = Pubkey(claim.public_key)
-        stating = instructions.set_key_level(site.programs, authority.pubkey(), assignment.meter_id, key, level)
-        wanted = [*wanted, stating]
+    key = Pubkey(claim.public_key)
+    wanted += instructions.state_key_level(site.programs, authority.pubkey(), assignment.meter_id, key, level)
     address = site.meter(assignment.meter_id)
     meter = _ensure(chain, lambda: fetch(chain, site.programs, Meter, address), wanted, [authority])
-    if (meter.owner, meter.meter_key) != (assignment.owner, Pubkey(claim.public_key)):
+    if (meter.owner, meter.meter_key) != (assignment.owner, key):
         raise SiteError(f"{assignment.meter_id} is assigned already, to {meter.owner} with key {meter.meter_key}")
     return meter
 

@@ -11,7 +11,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from meterchain import instructions, pdas
-from meterchain.accounts import KeyIndex, KeyLevel, Meter, MeterState, MeterStatus, fetch
+from meterchain.accounts import KeyIndex, Meter, MeterState, MeterStatus, fetch
 from meterchain.claim import Claim, ClaimError
 from meterchain.commands.meter_limits import MeterLimits, changed, limits_of
 from meterchain.commands.meter_views import meter_of
@@ -156,11 +156,8 @@ def _refuse_used_key(here: Session, key: Pubkey) -> None:
 
 
 def _stating_level(here: Session, signer: Keypair, claim: Claim) -> list[Instruction]:
-    """Where the claim's key lies, if the claim says it: goes behind the instruction that makes it the meter's."""
-    if claim.key_level is KeyLevel.NOT_STATED:
-        return []
     key = Pubkey.from_string(claim.public_key)
-    return [instructions.set_key_level(here.programs, signer.pubkey(), claim.meter_id, key, claim.key_level)]
+    return instructions.state_key_level(here.programs, signer.pubkey(), claim.meter_id, key, claim.key_level)
 
 
 def _with_limits(

@@ -45,6 +45,7 @@ from meterchain.instructions.meters import (
     set_key_level,
     set_meter_limits,
     set_meter_status,
+    state_key_level,
     unassign_meter,
     verify_meter,
 )
@@ -123,6 +124,7 @@ __all__ = [
     "set_relayers",
     "set_single_validator",
     "set_user_status",
+    "state_key_level",
     "submit_meter_data",
     "sync_owner",
     "sync_total_supply",

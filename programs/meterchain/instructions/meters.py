@@ -121,6 +121,15 @@ def set_key_level(programs: Programs, authority: Pubkey, meter_id: str, key: Pub
     return build(programs, "registry", "set_key_level", accounts, {"meter_key": key, "level": int(level)})
 
 
+def state_key_level(
+    programs: Programs, authority: Pubkey, meter_id: str, key: Pubkey, level: KeyLevel
+) -> list[Instruction]:
+    """What stands behind the instruction that makes `key` the meter's: set_key_level, or nothing if none is stated."""
+    if level is KeyLevel.NOT_STATED:
+        return []
+    return [set_key_level(programs, authority, meter_id, key, level)]
+
+
 def rotate_meter_key(
     programs: Programs,
     authority: Pubkey,

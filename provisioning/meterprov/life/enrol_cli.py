@@ -151,7 +151,8 @@ def show(claim: Claim, checks: Sequence[Check]) -> None:
 
     board = None if claim.node is None else claim.node.board_serial
     typer.echo(f"{claim.meter_id}, install {claim.install_id}, {claim.model} serial {claim.serial}")
-    typer.echo(f"key fingerprint {fingerprint(claim.public_key)}, board {board or 'unknown'}")
+    key = f"{fingerprint(claim.public_key)}, level {claim.key_level.word}"
+    typer.echo(f"key fingerprint {key}, board {board or 'unknown'}")
     typer.echo(f"begins at {kwh(claim.baseline_export_mwh)} kWh export, {kwh(claim.baseline_import_mwh)} kWh import")
     width = max(len(check.title) for check in checks) + 2
     for check in checks:
