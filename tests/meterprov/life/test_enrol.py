@@ -35,6 +35,7 @@ def test_a_claim_becomes_a_meter_and_its_first_record_ends_the_enrolment(house: 
     told = house.enrol(file, *SEEN)
     assert told.code == 0, told.err
     assert fingerprint(claim.public_key) in told.out
+    assert "level file" in told.out
     meter = assigned(house)
     assert meter is not None
     assert (meter.status, str(meter.meter_key), meter.serial) == (MeterStatus.ACTIVE, claim.public_key, claim.serial)
